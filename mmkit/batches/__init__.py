@@ -1,0 +1,7 @@
+"""Columns to tensors: ragged padding (`ragged`), table features (`features`), whole batches at once (`loader`)."""
+
+from mmkit.batches.features import TableFeatures
+from mmkit.batches.loader import Batches, Columns
+from mmkit.batches.ragged import pad
+
+__all__ = ["Batches", "Columns", "TableFeatures", "pad"]

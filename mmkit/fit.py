@@ -1,0 +1,291 @@
+"""One training loop on `accelerate`: CPU, one GPU or several processes, bf16 on request, checkpoints, exact resume, progress.
+
+A paper brings `step(model, batch) -> {"loss": tensor, ...}`; everything else is here. Nothing in the loop is specific to a paper.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mmkit.batches import Batches
+from mmkit.errors import DataError, RunError, SettingsError
+
+Step = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Learning rates are peaks of a linear decay to zero (without warm-up by default).
+
+    module_rate applies to every parameter outside `encoder`, encoder_rate to those inside; equal rates repeat the paper.
+    """
+
+    epochs: int
+    module_rate: float
+    encoder_rate: float
+    weight_decay: float = 0.0
+    warmup: float = 0.0  # share of the steps
+    clip: float = 1.0  # norm of the gradient
+    precision: str = "float32"  # float32 | bf16
+
+
+@dataclass
+class History:
+    """What training cost and how the losses went: mean per record of each epoch."""
+
+    losses: list[dict[str, float]] = field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+    records: int = 0
+
+
+class Progress(Protocol):
+    def update(self, done: int, note: str = "") -> None: ...
+
+
+def accelerator(device: str = "auto", precision: str = "float32"):  # noqa: ANN201  accelerate is imported here, not at the top
+    """An `accelerate.Accelerator` for this device. Raises SettingsError when the device is not there."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise SettingsError(f"device = {device!r}, expected auto, cpu, cuda or mps")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        raise SettingsError(f"device = {device!r}, but this machine has none that torch can use; say auto or cpu (`mmkit doctor` tells more)")
+    if precision not in ("float32", "bf16"):
+        raise SettingsError(f"precision = {precision!r}, expected float32 or bf16")
+    mixed = "bf16" if precision == "bf16" else "no"
+    on_cpu = device == "cpu" or (device == "auto" and not any(there.values()))
+    shared = AcceleratorState._shared_state  # one per process; another precision or device needs a fresh one
+    if shared and (shared.get("_mixed_precision") != mixed or shared.get("_cpu") != on_cpu):
+        AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=on_cpu, mixed_precision=mixed)
+
+
+def fit(
+    model: nn.Module,
+    step: Step,
+    batches: Batches,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    every: int = 0,
+    progress: Progress | None = None,
+    stop_after: int | None = None,
+) -> History:
+    """Train `model` in place and return its history; the model ends on the device it was trained on.
+
+    checkpoint: folder that is written every `every` steps and after each epoch; when it holds a checkpoint training goes on
+    from there and ends with the same numbers as an uninterrupted run (same device, thread count and library versions).
+    stop_after: stop after this many steps of this call (used to test interruptions).
+    Raises RunError when the loss is no longer finite.
+    """
+    acc = accelerator(device, recipe.precision)
+    total = recipe.epochs * len(batches)
+    optimizer = torch.optim.AdamW(_groups(model, recipe), fused=acc.device.type in ("cpu", "cuda"))
+    model.to(acc.device)
+    wrapped, optimizer = acc.prepare(model, optimizer)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    history, start = History(), _State()
+    if checkpoint is not None and (checkpoint / "state.json").exists():
+        start = _load(checkpoint, acc, wrapped, optimizer, history)
+    wrapped.train()
+    began, done_here = time.perf_counter(), 0
+    sums, count = start.sums, start.count
+    for epoch in range(start.epoch, recipe.epochs):
+        skip = start.step_in_epoch if epoch == start.epoch else 0
+        for i, batch in enumerate(batches.epoch(epoch, skip), start=skip):
+            batch = {name: tensor.to(acc.device, non_blocking=True) for name, tensor in batch.items()}
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * _schedule(history.steps, total, recipe.warmup)
+            with acc.autocast():
+                losses = step(wrapped, batch)
+            if not torch.isfinite(losses["loss"]):
+                raise RunError(f"loss is {losses['loss'].item()} at step {history.steps + 1} (epoch {epoch + 1}); lower the learning rate or use float32")
+            acc.backward(losses["loss"])
+            acc.clip_grad_norm_(wrapped.parameters(), recipe.clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            size = len(batch["ids"])
+            count += size
+            for name, value in losses.items():  # averages are over records, not over batches
+                sums[name] = sums.get(name, 0.0) + value.detach().item() * size
+            history.steps += 1
+            done_here += 1
+            last = i + 1 == len(batches)
+            if last:
+                history.losses.append({name: value / count for name, value in sums.items()})
+                history.records += count
+                sums, count = {}, 0
+            if progress is not None:
+                progress.update(history.steps, f"epoch {epoch + 1}/{recipe.epochs}")
+            if checkpoint is not None and (last or (every and history.steps % every == 0)):
+                at = _State(epoch + last, 0 if last else i + 1, sums, count)
+                history.seconds += time.perf_counter() - began
+                began = time.perf_counter()
+                _save(checkpoint, acc, wrapped, optimizer, history, at)
+            if stop_after is not None and done_here >= stop_after:
+                history.seconds += time.perf_counter() - began
+                return history
+    history.seconds += time.perf_counter() - began
+    return history
+
+
+def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Two parameter groups: the encoder's, and the rest."""
+    inside = [p for name, p in model.named_parameters() if p.requires_grad and name.startswith("encoder.")]
+    outside = [p for name, p in model.named_parameters() if p.requires_grad and not name.startswith("encoder.")]
+    groups = [(inside, recipe.encoder_rate), (outside, recipe.module_rate)]
+    return [{"params": params, "lr": rate, "weight_decay": recipe.weight_decay} for params, rate in groups if params]
+
+
+def _schedule(step: int, total: int, warmup: float) -> float:
+    rising = warmup * total
+    return (step + 1) / rising if step < rising else (total - step) / max(total - rising, 1)
+
+
+# --- checkpoints: safetensors for every tensor, JSON for the rest ---------------------------------------------------
+
+
+@dataclass
+class _State:
+    epoch: int = 0
+    step_in_epoch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+
+
+def _save(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: History, at: _State) -> None:
+    """Written to a second name and swapped in, so that a kill in between leaves the older checkpoint whole."""
+    from safetensors.torch import save_file
+
+    if not acc.is_main_process:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{name}": value.detach().cpu().contiguous().clone() for name, value in acc.unwrap_model(model).state_dict().items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{name}": value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if acc.device.type == "cuda":
+        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+    name = f"step-{history.steps}.safetensors"
+    save_file(tensors, folder / name)
+    whole = {"tensors": name, "at": asdict(at), "history": asdict(history)}
+    (folder / "state.json.tmp").write_text(json.dumps(whole))
+    os.replace(folder / "state.json.tmp", folder / "state.json")
+    for old in folder.glob("step-*.safetensors"):
+        if old.name != name:
+            old.unlink()
+
+
+def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: History) -> _State:
+    from safetensors.torch import load_file
+
+    try:
+        whole = json.loads((folder / "state.json").read_text())
+        tensors = load_file(folder / whole["tensors"])
+        acc.unwrap_model(model).load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    except (OSError, ValueError, KeyError, RuntimeError, Exception) as why:
+        raise DataError(f"{folder}: this checkpoint cannot be continued ({why}); delete the folder to train from the start") from why
+    state = optimizer.state_dict()
+    state["state"] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, i, key = name.split(".", 2)
+            state["state"].setdefault(int(i), {})[key] = tensor
+    optimizer.load_state_dict(state)
+    torch.set_rng_state(tensors["rng.cpu"])
+    if "rng.cuda" in tensors and acc.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["rng.cuda"])
+    for name, value in whole["history"].items():
+        setattr(history, name, value)
+    return _State(**whole["at"])
+
+
+# --- prediction -----------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def predict(model: nn.Module, batches: Batches, outputs: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """`outputs` of every batch, concatenated in the order of the records, on the CPU. The model is left as it was found."""
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    parts = [outputs(model, {n: t.to(device) for n, t in batch.items()}) for batch in batches.epoch()]
+    model.train(was_training)
+    return {name: torch.cat([part[name].float().cpu() for part in parts]) for name in parts[0]}
+
+
+# --- progress -------------------------------------------------------------------------------------------------------
+
+
+class Bar:
+    """A progress bar for notebooks (one line that is rewritten), terminals (one line) and logs (a line every few seconds)."""
+
+    def __init__(self, total: int, label: str, every: float = 10.0) -> None:
+        self.total, self.label, self.began, self.last, self.done = total, label, time.monotonic(), 0.0, 0
+        self.where = _surroundings()
+        self.every = {"notebook": 0.5, "terminal": 0.2, "log": every}[self.where]
+        self.handle = None
+
+    def update(self, done: int, note: str = "") -> None:
+        self.done = done
+        now = time.monotonic()
+        if done < self.total and now - self.last < self.every:
+            return
+        self.last = now
+        self._show(self.line(now - self.began, note))
+
+    def line(self, seconds: float, note: str = "") -> str:
+        """'trials [#####.....] 50/100  0:31, about 0:31 left  note'."""
+        share = self.done / max(self.total, 1)
+        left = f", about {_clock(seconds / share - seconds)} left" if 0 < share < 1 else ""
+        return f"{self.label} [{'#' * round(20 * share):.<20}] {self.done}/{self.total}  {_clock(seconds)}{left}  {note}".rstrip()
+
+    def _show(self, line: str) -> None:
+        if self.where == "notebook":
+            from IPython.display import display
+
+            if self.handle is None:
+                self.handle = display({"text/plain": line}, raw=True, display_id=True)
+            else:
+                self.handle.update({"text/plain": line}, raw=True)
+        elif self.where == "terminal":
+            print(f"\r\x1b[2K{line}", end="\n" if self.done >= self.total else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _surroundings() -> str:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None and type(shell).__name__ == "ZMQInteractiveShell":
+        return "notebook"
+    return "terminal" if sys.stderr.isatty() else "log"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside: several workers with several threads each would wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

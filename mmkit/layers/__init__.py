@@ -1,0 +1,1 @@
+"""Building blocks that carry no paper's name, one file per mechanism."""

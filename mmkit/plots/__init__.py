@@ -1,0 +1,23 @@
+"""Numbers -> Axes. Draws only: no training, no saving, no showing; every figure carries a sentence of alt text.
+
+A function draws on the Axes it is given, or on a new figure of notebook width, and returns them. Methods differ in marker and
+in colour. A seed is one observation: means and spreads are over seeds, never over examples.
+"""
+
+from mmkit.plots.inside import precision_recall, record_card, weight_vs_truth
+from mmkit.plots.results import claims_forest, columns_and_truncation, sweep_lines, table_dots
+from mmkit.plots.style import alt_text, describe, looks, use_style
+
+__all__ = [
+    "alt_text",
+    "claims_forest",
+    "columns_and_truncation",
+    "describe",
+    "looks",
+    "precision_recall",
+    "record_card",
+    "sweep_lines",
+    "table_dots",
+    "use_style",
+    "weight_vs_truth",
+]

@@ -1,0 +1,260 @@
+"""Strict reading of CSV (RFC 4180; plain, gzip or zip): each record with its physical line, each problem listed, nothing guessed.
+
+What is kept: an empty field is a missing value, every other cell is its text, so "nan" or "NA" in a text column stays a word.
+What is refused: another encoding than UTF-8, another delimiter than a comma, records of another length than the header.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from mmkit.errors import DataError
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+INDEX_NAME = re.compile(r"(Unnamed: \d+(\.\d+)?)?")  # what data frames call an index that was written as a column
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+AGAIN = "The file is damaged or was not downloaded to its end: fetch it again."
+
+
+@dataclass
+class Raw:
+    """Cells of one or several CSV files as text, not judged yet.
+
+    path: the (first) file; columns: name -> one cell per record; files, lines: where each record starts;
+    header: every column name of the (first) file; problems: (file, line, text) found so far, line 0 = the file as a whole;
+    counts: what was read and skipped; digests: sha256 of each file.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    files: list[str]
+    lines: list[int]
+    header: list[str]
+    problems: list[tuple[str, int, str]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    digests: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def report(self, row: int, column: str, expected: str) -> None:
+        """Note that the cell of `column` in record `row` is not what was expected."""
+        value = self.columns[column][row]
+        shown = repr(value if len(value) <= 60 else value[:57] + "...")
+        self.problems.append((self.files[row], self.lines[row], f"column {column!r}: {shown}, expected {expected}"))
+
+    def worded(self) -> list[str]:
+        """The problems in order of file and line."""
+        return [f"{file}:{line}: {text}" if line else f"{file}: {text}" for file, line, text in sorted(self.problems)]
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of the sha256 of the (unpacked) file; of the digests of all files when there are several."""
+        whole = self.digests[0] if len(self.digests) == 1 else hashlib.sha256("".join(self.digests).encode()).hexdigest()
+        return whole[:16]
+
+
+def read_csv(path: Path, wanted: Collection[str], inside: Sequence[str] = ()) -> Raw:
+    """Read the `wanted` columns of one file; no other column is kept in memory, whatever it holds.
+
+    `inside` names the members to prefer in a zip. Problems of single records are collected in `Raw.problems`;
+    a file that cannot be read as CSV at all raises DataError.
+    """
+    data = content(path, inside)
+    _refuse_other_formats(path, data)
+    text = _decode(path, data)
+    header, rows, lines, problems, blank = _records(path, text)
+    if not _used(header, wanted):
+        _refuse_other_delimiter(path, header, wanted)
+    if not rows and not problems:
+        raise DataError(f"{path}: has a header with {len(header)} columns and no records, expected at least one", advice=AGAIN)
+
+    named = [i for i, name in enumerate(header) if not INDEX_NAME.fullmatch(name)]
+    for name, times in Counter(header[i] for i in named).items():
+        if times > 1:
+            at = ", ".join(str(i + 1) for i in named if header[i] == name)
+            problems.append((path.name, 1, f"column {name!r}: stands {times} times in the header (fields {at}), expected once"))
+    cells = list(zip(*rows, strict=True)) or [()] * len(header)
+    columns = {header[i]: list(cells[i]) for i in named if header[i] in wanted}
+    counts = Counter({
+        "records read": len(rows),
+        "byte order marks skipped": int(data.startswith(b"\xef\xbb\xbf")),
+        "blank lines skipped": blank,
+        "index columns not used": len(header) - len(named),
+        "other columns not used": len(named) - sum(header[i] in wanted for i in named),
+    })  # fmt: skip
+    return Raw(path, columns, [path.name] * len(rows), lines, header, problems, counts, [hashlib.sha256(data).hexdigest()])
+
+
+def join(parts: Sequence[Raw]) -> Raw:
+    """One table from several files. A column that one of them lacks is a problem of that file."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [n for n in parts[0].columns if all(n in p.columns for p in parts)]
+    whole = Raw(parts[0].path, {n: [c for p in parts for c in p.columns[n]] for n in names}, [], [], parts[0].header)
+    for part in parts:
+        whole.files += part.files
+        whole.lines += part.lines
+        whole.problems += part.problems
+        whole.digests += part.digests
+        for key, count in part.counts.items():  # columns are the same in every file: the most, not the sum
+            whole.counts[key] = max(whole.counts[key], count) if "columns" in key else whole.counts[key] + count
+    return whole
+
+
+def content(path: Path, inside: Sequence[str] = ()) -> bytes:
+    """Bytes of a file, unpacked when it is gzip or zip (told by its first bytes). Raises DataError naming what is wrong."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, expected a file")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as why:
+        raise DataError(f"{path}: no such file") from why
+    except OSError as why:
+        raise DataError(f"{path}: cannot be read ({why.strerror or why})", advice="Check its owner and permissions.") from why
+    if not data:
+        raise DataError(f"{path}: is empty (0 bytes), expected a header and records", advice=AGAIN)
+    if data.startswith(GZIP):
+        return _gunzip(path, data)
+    if data.startswith(ZIP):
+        return _unzip(path, data, inside)
+    if path.suffix.lower() in (".gz", ".zip"):
+        raise DataError(f"{path}: is called {path.suffix} but starts with bytes {data[:4].hex(' ')}, expected "
+                        f"{(GZIP if path.suffix.lower() == '.gz' else ZIP).hex(' ')}",
+                        advice="Fetch it again; if it was unpacked already, rename it to .csv.")  # fmt: skip
+    return data
+
+
+def _gunzip(path: Path, data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except EOFError as why:
+        raise DataError(f"{path}: the gzip stream ends after {len(data):,} bytes without its end mark, expected a complete one",
+                        advice=AGAIN) from why  # fmt: skip
+    except (OSError, zlib.error) as why:
+        raise DataError(f"{path}: the gzip stream is corrupt ({why})", advice=AGAIN) from why
+
+
+def _unzip(path: Path, data: bytes, inside: Sequence[str]) -> bytes:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile as why:
+        raise DataError(f"{path}: is not a complete zip archive ({why})", advice=AGAIN) from why
+    names = [n for n in archive.namelist() if n.lower().endswith(".csv") and not n.startswith("__MACOSX/")]
+    names = [n for n in names if PurePosixPath(n).name in inside] or names
+    if len(names) != 1:
+        raise DataError(f"{path}: holds {len(names)} CSV files, expected one", names or archive.namelist(),
+                        "Unpack the archive and give the folder or the file.")  # fmt: skip
+    try:
+        return archive.read(names[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError) as why:
+        raise DataError(f"{path}: {names[0]!r} inside the archive is corrupt ({why})", advice=AGAIN) from why
+    except (RuntimeError, NotImplementedError) as why:  # a password; a compression that Python does not know
+        raise DataError(f"{path}: {names[0]!r} cannot be unpacked ({why})", advice="Unpack it and give the CSV file.") from why
+
+
+def _refuse_other_formats(path: Path, data: bytes) -> None:
+    """Encodings and file types that are told by their bytes; each with the way out."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(data) > 1 and 0 in data[:2]):
+        raise DataError(f"{path}: byte 0: {data[:2].hex(' ')}, expected UTF-8; this is UTF-16",
+                        advice=f"Convert it: iconv -f UTF-16 -t UTF-8 '{path.name}' > converted.csv")  # fmt: skip
+    if (nul := data.find(0)) >= 0:
+        line = data.count(b"\n", 0, nul) + 1
+        raise DataError(f"{path}:{line}: byte {nul}: a zero byte, expected text", advice=AGAIN)
+    start = data[:200].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        first = start[:14].decode("ascii", "replace")
+        raise DataError(f"{path}:1: starts with {first!r}, expected column names; this is a web page",
+                        advice="The site sent a login or error page: sign in, accept its terms, fetch again.")  # fmt: skip
+    if start.startswith(b"version https://git-lfs"):
+        raise DataError(f"{path}:1: is a pointer of Git LFS, expected the data itself", advice="Fetch the file: git lfs pull")
+
+
+def _decode(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    problems, offset = [], 0
+    for n, line in enumerate(data.split(b"\n"), start=1):  # only on this path: every line that is wrong, not just the first
+        try:
+            line.decode()
+        except UnicodeDecodeError as why:
+            byte = line[why.start]
+            windows = bytes([byte]).decode("cp1252", "replace")
+            where = f"{path.name}:{n}: byte {offset + why.start}"
+            problems.append(f"{where}: 0x{byte:02x}, expected UTF-8 (in Windows-1252 it is {windows!r})")
+        offset += len(line) + 1
+    raise DataError(f"{path}: {len(problems)} line{'s' * (len(problems) > 1)} not in UTF-8", problems,
+                    f"If it is Windows-1252, convert it: iconv -f CP1252 -t UTF-8 '{path.name}' > converted.csv")  # fmt: skip
+
+
+Problems = list[tuple[str, int, str]]
+
+
+def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int], Problems, int]:
+    """(header, complete records, the line each starts on, problems, blank lines). Only \\n ends a physical line."""
+    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    header: list[str] | None = None
+    rows, lines, problems, blank = [], [], [], 0
+    while True:
+        start = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as why:
+            problems.append((path.name, start, _quoting(str(why), start, reader.line_num)))
+            if header is None or "field larger" in str(why):  # what follows cannot be told apart any more
+                break
+            continue
+        if header is None:
+            header = row
+        elif len(row) == len(header):
+            rows.append(row)
+            lines.append(start)
+        elif row:
+            hint = "is a comma not quoted?" if len(row) > len(header) else "is a line break not quoted?"
+            if len(row) < len(header) and reader.line_num == text.count("\n") + 1:
+                hint = "the file ends here without a line end: is it cut off?"
+            problems.append((path.name, start, f"{len(row)} fields, expected {len(header)} as in the header; {hint}"))
+        else:
+            blank += 1
+    if header is None:
+        raise DataError(f"{path}: cannot be read as CSV", [f"{file}:{line}: {text}" for file, line, text in problems], AGAIN)
+    if not header:
+        raise DataError(f"{path}:1: is a blank line, expected the column names")
+    return header, rows, lines, problems, blank
+
+
+def _quoting(why: str, start: int, end: int) -> str:
+    """What Python's csv module found, in words that say where to look."""
+    if "unexpected end" in why:
+        return f"a quote opens in this record and is open where the file ends (line {end}), expected it closed; is it cut off?"
+    if "field larger" in why:
+        return "a quote opens in this record and is open 131,072 characters later, expected it closed; reading stopped here"
+    if "new-line" in why:
+        return "a carriage return without a line feed outside quotes, expected lines that end in LF or CRLF"
+    return f"text follows a closing quote (line {end}), expected a comma; a quote inside a quoted field is written twice"
+
+
+def _used(header: Sequence[str], wanted: Collection[str]) -> int:
+    return sum(name in wanted for name in header)
+
+
+def _refuse_other_delimiter(path: Path, header: Sequence[str], wanted: Collection[str]) -> None:
+    line = ",".join(header)
+    for mark, word in DELIMITERS.items():
+        if _used([name.strip('" ') for name in line.split(mark)], wanted) > 1:
+            raise DataError(f"{path}:1: columns are separated by {word} ({mark!r}), expected commas",
+                            advice="Export it again as CSV with commas (RFC 4180).")  # fmt: skip

@@ -1,0 +1,165 @@
+"""What one example is: column roles, types, units. Worlds and readers both fill it; everything to the right relies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmkit.errors import DataError
+
+ROLES = {"text": pa.string(), "category": pa.string(), "number": pa.float64()}
+TASKS = ("binary", "multiclass", "regression")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `low`/`high` bound numbers, `levels` lists the allowed categories (None: any). Null means not known."""
+
+    name: str
+    role: str  # text | category | number
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    levels: tuple[str, ...] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """Text, category and number columns with one label: class index int64 (binary: 1 = `classes[1]`) or float64 target."""
+
+    name: str
+    task: str  # binary | multiclass | regression
+    columns: tuple[Column, ...]
+    label: str
+    classes: tuple[str, ...] = ()
+    label_unit: str = ""
+
+    def names(self, role: str) -> list[str]:
+        return [c.name for c in self.columns if c.role == role]
+
+    @property
+    def text(self) -> list[str]:
+        return self.names("text")
+
+    @property
+    def categories(self) -> list[str]:
+        return self.names("category")
+
+    @property
+    def numbers(self) -> list[str]:
+        return self.names("number")
+
+    @property
+    def arrow(self) -> pa.Schema:
+        label = pa.float64() if self.task == "regression" else pa.int64()
+        fields = [pa.field(c.name, ROLES[c.role]) for c in self.columns]
+        return pa.schema([*fields, pa.field(self.label, label, nullable=False)])
+
+    def problems(self, table: pa.Table) -> list[str]:
+        """Everything about `table` that breaks this schema, worded for a person; empty when it fits."""
+        found: list[str] = []
+        for want in self.arrow:
+            if want.name not in table.column_names:
+                found.append(f"{self.name}: column {want.name!r} is missing, expected {want.type}")
+            elif table.schema.field(want.name).type != want.type:
+                found.append(f"{self.name}: column {want.name!r} is {table.schema.field(want.name).type}, expected {want.type}")
+        if found:
+            return found
+        for column in self.columns:
+            found += _out_of_range(self.name, column, table[column.name])
+        label = table[self.label]
+        if label.null_count:
+            found.append(f"{self.name}: label {self.label!r} is missing in {label.null_count} rows, expected a value in every row")
+        elif self.task != "regression":
+            bounds = Column(self.label, "number", low=0, high=len(self.classes) - 1)
+            found += _out_of_range(self.name, bounds, label)
+        elif not bool(pc.all(pc.is_finite(label)).as_py()):
+            found.append(f"{self.name}: label {self.label!r} has infinite or NaN values, expected finite numbers")
+        return found
+
+
+def _out_of_range(table: str, column: Column, values: pa.ChunkedArray) -> list[str]:
+    if column.role == "number":
+        bad = pc.if_else(pc.is_valid(values), pc.invert(pc.is_finite(pc.cast(values, pa.float64()))), False)
+        if column.low is not None:
+            bad = pc.or_kleene(bad, pc.less(values, column.low))
+        if column.high is not None:
+            bad = pc.or_kleene(bad, pc.greater(values, column.high))
+        expected = f"a finite number in [{column.low}, {column.high}]"
+    elif column.role == "category" and column.levels is not None:
+        bad = pc.and_kleene(pc.is_valid(values), pc.invert(pc.is_in(values, pa.array(column.levels))))
+        expected = f"one of {', '.join(column.levels)}"
+    else:
+        return []
+    rows = np.flatnonzero(pc.fill_null(bad, False).to_numpy(zero_copy_only=False))
+    return [f"{table}: row {row}, column {column.name!r}: {values[int(row)].as_py()!r}, expected {expected}" for row in rows]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some rows: what a model may see (`table`) and, apart from it, what only a world knows (`truth`, same rows)."""
+
+    table: pa.Table
+    truth: pa.Table | None = None
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        """One record as a dict, for a person to look at. Never used in training."""
+        return self.table.slice(row % len(self), 1).to_pylist()[0]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Split:
+        rows = pa.array(np.asarray(rows))
+        return Split(self.table.take(rows), None if self.truth is None else self.truth.take(rows))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All records of one data set. `source` says where they come from, `counts` what was read and what was left out."""
+
+    name: str
+    schema: TableSchema
+    records: Split
+    source: str
+    fingerprint: str = ""  # changes whenever the content does: part of a trial's cache key
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.records) == 0:
+            raise DataError(f"{self.name}: no records in {self.source}")
+        if problems := self.schema.problems(self.records.table):
+            raise DataError(f"{self.name}: {len(problems)} problems in {self.source}", problems)
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.records.table[self.schema.label].to_numpy()
+
+    def parts(self, shares: Sequence[float], seed: int) -> list[Split]:
+        """Disjoint random parts with these shares (sum 1); class shares are kept equal. Deterministic for a seed."""
+        edges = np.cumsum(shares)[:-1]
+        rank = _spread(self.labels if self.schema.classes else None, len(self.records), seed)
+        part = np.searchsorted(edges, rank, side="right")
+        return [self.records.take(np.flatnonzero(part == p)) for p in range(len(shares))]
+
+    def fold(self, k: int, of: int, seed: int) -> tuple[Split, Split]:
+        """(train, test) of fold `k` out of `of`; every record is tested once. Deterministic for a seed."""
+        rank = _spread(self.labels if self.schema.classes else None, len(self.records), seed)
+        held = np.minimum((rank * of).astype(int), of - 1) == k
+        return self.records.take(np.flatnonzero(~held)), self.records.take(np.flatnonzero(held))
+
+
+def _spread(labels: np.ndarray | None, n: int, seed: int) -> np.ndarray:
+    """A random position in [0, 1) per row, evenly spaced within each class, so that any interval is a stratified sample."""
+    rng = np.random.default_rng([seed, 0x5917])
+    rank = np.empty(n)
+    for label in [None] if labels is None else np.unique(labels):
+        rows = np.arange(n) if label is None else np.flatnonzero(labels == label)
+        rank[rng.permutation(rows)] = (np.arange(len(rows)) + rng.random()) / len(rows)
+    return rank
