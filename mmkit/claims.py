@@ -28,7 +28,6 @@ DIRECTIONS = ("higher", "lower")
 TESTS = ("above", "at_most")
 VERDICTS = ("upheld", "refuted", "undecided")
 DISTRIBUTIONS = ("normal", "heavy tails", "skewed", "shared baseline", "folds")
-KEY = ["method", "world", "seed"]  # what tells two values of one metric on one data set apart
 
 
 @dataclass(frozen=True)
@@ -188,8 +187,8 @@ def differences(claim: Claim, scores: pd.DataFrame, world: str) -> pd.Series:
 
 
 def _rows(claim: Claim, scores: pd.DataFrame) -> pd.DataFrame:
-    """The test rows of the claim's data set and metric, one value per method, world and seed."""
-    if missing := [c for c in (*KEY, "data", "metric", "value") if c not in scores.columns]:
+    """The test rows of the claim's data set and metric."""
+    if missing := [c for c in ("method", "data", "world", "seed", "metric", "value") if c not in scores.columns]:
         raise ClaimError(f"claim {claim.id}: scores have no column {', '.join(missing)}; the layout is that of scores.csv")
     rows = scores[scores["split"] == "test"] if "split" in scores.columns else scores
     for column, want in (("data", claim.data), ("metric", claim.metric)):
@@ -197,21 +196,7 @@ def _rows(claim: Claim, scores: pd.DataFrame) -> pd.DataFrame:
         rows = rows[rows[column] == want]
         if rows.empty:
             raise ClaimError(f"claim {claim.id}: no test score with {column} {want!r}{nearest(want, known)}")
-    rows = rows.drop_duplicates([*KEY, "value"])
-    if (twice := rows.duplicated(KEY)).any():
-        first = rows[twice].iloc[0]
-        raise ClaimError(
-            f"claim {claim.id}: two different values of {claim.metric} for {_place(first)}, expected one; "
-            "remove the run folder's trials and run again"
-        )
-    if (bad := ~np.isfinite(rows["value"].to_numpy(dtype=float))).any():
-        first = rows[bad].iloc[0]
-        raise ClaimError(f"claim {claim.id}: {claim.metric} is {first['value']} for {_place(first)}, expected a finite number")
     return rows
-
-
-def _place(row: pd.Series) -> str:
-    return f"method {row['method']!r}, world {row['world']!r}, seed {row['seed']}"
 
 
 def _gain(claim: Claim, rows: pd.DataFrame, world: str) -> pd.Series:
@@ -219,20 +204,30 @@ def _gain(claim: Claim, rows: pd.DataFrame, world: str) -> pd.Series:
     here = rows[rows["world"] == world]
     if here.empty:
         raise ClaimError(f"claim {claim.id}: no score in world {world!r}{nearest(world, sorted(set(rows['world'])))}")
-    methods = [claim.better, *([claim.worse] if claim.worse else [])]
-    values = {}
-    for method in methods:
-        values[method] = here[here["method"] == method].set_index("seed")["value"].astype(float).sort_index()
-        if values[method].empty:
-            raise ClaimError(
-                f"claim {claim.id}: no {claim.metric} of method {method!r} in world {world!r}"
-                f"{nearest(method, sorted(set(here['method'])))}"
-            )
+    values = {m: _per_seed(claim, here, m, world) for m in (claim.better, *([claim.worse] if claim.worse else []))}
     seeds = sorted(set().union(*(v.index for v in values.values())))
     for method, value in values.items():
         _same_seeds(claim, f"method {method!r} in world {world!r}", value.index, seeds)
     gain = values[claim.better] - values[claim.worse] if claim.worse else values[claim.better]
     return gain.rename("gain")
+
+
+def _per_seed(claim: Claim, here: pd.DataFrame, method: str, world: str) -> pd.Series:
+    """One finite value per seed. Two tables of a paper may share a trial: equal values count once."""
+    rows = here[here["method"] == method].drop_duplicates(["seed", "value"])
+    place = f"{claim.metric} of method {method!r} in world {world!r}"
+    if rows.empty:
+        raise ClaimError(f"claim {claim.id}: no {place}{nearest(method, sorted(set(here['method'])))}")
+    if (twice := rows["seed"].duplicated()).any():
+        seed = rows["seed"][twice].iloc[0]
+        raise ClaimError(
+            f"claim {claim.id}: {place} has two different values for seed {seed}, expected one; remove the run folder's "
+            "trials and run again"
+        )
+    value = rows.set_index("seed")["value"].astype(float).sort_index()
+    if (bad := value[~np.isfinite(value)]).size:
+        raise ClaimError(f"claim {claim.id}: {place} is {bad.iloc[0]} for seed {bad.index[0]}, expected a finite number")
+    return value
 
 
 def _same_seeds(claim: Claim, where: str, have: Sequence[int], want: Sequence[int]) -> None:

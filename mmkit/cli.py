@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         app(args=argv, prog_name="mmkit")
     except SystemExit as end:
+        if isinstance(end.code, str):
+            _complain(end.code)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except MMKitError as why:
         if os.environ.get("MMKIT_DEBUG"):
@@ -91,26 +92,20 @@ Force = Annotated[bool, typer.Option("--force", help="Run again even if nothing 
 Out = Annotated[str | None, typer.Option(help="Run folder; default: runs/<paper>/<profile>-<data>")]
 
 
-@dataclass
-class _Literal:
+def _literal(text: str) -> Any:
     """Text of the command line as a value: 3e-4, true, null, [1, 2], "quoted"; anything else is a plain word."""
+    import tomllib
 
-    text: str
-
-    @property
-    def value(self) -> Any:
-        import tomllib
-
-        text = self.text.strip()
-        if text.lower() in ("null", "none"):
-            return None
-        if text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        try:
-            value = tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-        except tomllib.TOMLDecodeError:
-            return text
-        return value if isinstance(value, (str, int, float, bool, list, dict)) else text  # TOML's dates stay words
+    text = text.strip()
+    if text.lower() in ("null", "none"):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        value = tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, str | int | float | bool | list | dict) else text  # TOML's dates stay words
 
 
 def _named(option: str, items: Sequence[str]) -> dict[str, str]:
@@ -138,7 +133,7 @@ def _values(text: str) -> list[Any]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [_Literal(part).value for part in parts if part.strip()]
+    return [_literal(part) for part in parts if part.strip()]
 
 
 def _seeds(text: str | None) -> list[int] | None:
@@ -155,7 +150,7 @@ def _parameters(
 ) -> Parameters:
     from mmkit.runner import Parameters
 
-    settings = {name: _Literal(text).value for name, text in _named("--set", set_ or []).items()}
+    settings = {name: _literal(text) for name, text in _named("--set", set_ or []).items()}
     return Parameters(profile, data, _seeds(seeds), device, data_root, out, settings)
 
 

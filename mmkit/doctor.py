@@ -46,9 +46,9 @@ print(json.dumps({"version": font_manager.findfont(sans, fallback_to_default=Fal
 LIBRARIES = (
     ("papermill", "papermill", True, "runs notebooks: pip install papermill"),
     ("jupyter kernel", "ipykernel", True, "executes notebooks: pip install ipykernel"),
-    ("Pyro", "pyro", False, "for the Bayesian papers: pip install \"mmkit[bayes]\""),
+    ("Pyro", "pyro", False, 'for the Bayesian papers: pip install "mmkit[bayes]"'),
     ("transformers", "transformers", False, "for text encoders at profile paper: pip install transformers"),
-    ("DGL", "dgl", False, "second backend of the graph layers, which also run without it: pip install \"mmkit[graphs]\""),
+    ("DGL", "dgl", False, 'second backend of the graph layers, which also run without it: pip install "mmkit[graphs]"'),
     ("Ray", "ray", False, 'for sweeps on a cluster: pip install "mmkit[cluster]"'),
     ("nbgrader", "nbgrader", False, 'for `mmkit student`: pip install "mmkit[teach]"'),
 )
@@ -83,7 +83,7 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         style = {"ok": "green", "missing": "yellow", "problem": "bold red"}[row.state]
         state = "missing (optional)" if row.state == "missing" else row.state
-        shown.add_row(row.what, Text(state, style=style), Text(row.found), Text(row.advice))
+        shown.add_row(Text(row.what), Text(state, style=style), Text(row.found), Text(row.advice))
     return shown
 
 

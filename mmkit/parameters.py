@@ -13,6 +13,7 @@ from typing import Any
 
 from mmkit.errors import RunError, SettingsError, nearest
 from mmkit.papers import PROFILES, Paper, all_papers, find
+from mmkit.study import folder, settings
 
 CHOICES = {"profile": PROFILES, "data": ("world", "real"), "device": ("auto", "cpu", "cuda", "mps")}
 START = Paper("00_start_here", "Start here", authors="", venue="", year=0, bibtex_key="", task="")  # a notebook without a paper
@@ -61,8 +62,8 @@ def notebooks_folder(given: str | Path | None = None) -> Path:
 
 def available(notebooks: str | Path | None = None) -> list[Paper]:
     """Everything that can be run today, 00 first."""
-    folder = notebooks_folder(notebooks)
-    return [p for p in (START, *all_papers()) if (folder / f"{p.slug}.ipynb").exists()]
+    place = notebooks_folder(notebooks)
+    return [p for p in (START, *all_papers()) if (place / f"{p.slug}.ipynb").exists()]
 
 
 def find_paper(name: str | int) -> Paper:
@@ -104,31 +105,36 @@ def plan(paper: Paper, parameters: Parameters, *, out: str | Path | None = None,
         raise SettingsError(f"paper {paper.slug} has no notebook yet; these work today: {works}")
     cells = _cells(notebook)
     names = _parameter_names(cells, notebook)
-    folder = run_folder(paper.slug, parameters)
-    values = {f.name.upper(): getattr(parameters, f.name) for f in fields(Parameters)} | {"OUT": str(folder)}
-    if parameters.data == "real":
-        root = parameters.data_root or os.environ.get("MMKIT_DATA")
-        if not root:
-            raise SettingsError(
-                "DATA = 'real' needs the folder of the real data: give --data-root or set MMKIT_DATA; "
-                "`mmkit data where` tells what belongs there"
-            )
-        if not Path(root).expanduser().is_dir():
-            raise SettingsError(f"DATA_ROOT = {str(root)!r} is not a folder; `mmkit data where` tells what belongs there")
-    if parameters.data_root is not None:
-        values["DATA_ROOT"] = str(Path(parameters.data_root).expanduser().absolute())
-    if values["SEEDS"] is not None:
-        values["SEEDS"] = list(values["SEEDS"])
+    values = _values(paper.slug, parameters)
     for name, value in values.items():
         if name not in names and name != "OUT" and value != getattr(Parameters(), name.lower()):
             raise SettingsError(f"{notebook.name} has no parameter {name}{nearest(name, names)}")
-    if paper.ready:
-        _check_settings(paper, parameters)
-    elif parameters.settings:
-        raise SettingsError(f"{notebook.name} has no settings, got {', '.join(parameters.settings)}")
+    if paper.slug != START.slug:
+        settings.resolve(paper, parameters.profile, parameters.data, parameters.settings)
     source = json.dumps([[c["cell_type"], c["source"]] for c in cells])
-    hashes = {"notebook": hashlib.sha256(source.encode()).hexdigest()[:16], "code": _code_hash()}
-    return Plan(paper, notebook, {k: v for k, v in values.items() if k in names}, folder, hashes)
+    hashes = {"notebook": hashlib.sha256(source.encode()).hexdigest()[:16], "code": folder.code_hash()}
+    return Plan(paper, notebook, {k: v for k, v in values.items() if k in names}, Path(values["OUT"]), hashes)
+
+
+def _values(slug: str, parameters: Parameters) -> dict[str, Any]:
+    """The notebook's parameters, final: folders absolute and looked up, lists and dicts as JSON would give them back."""
+    values = {f.name.upper(): getattr(parameters, f.name) for f in fields(Parameters)} | {
+        "OUT": str(run_folder(slug, parameters))
+    }
+    root = parameters.data_root
+    if parameters.data == "real":
+        root = root or os.environ.get("MMKIT_DATA")
+        if not root:
+            missing = "DATA = 'real' needs the folder of the real data: give --data-root or set MMKIT_DATA"
+            raise SettingsError(f"{missing}; `mmkit data where` tells what belongs there")
+        if not Path(root).expanduser().is_dir():
+            raise SettingsError(f"DATA_ROOT = {str(root)!r} is not a folder; `mmkit data where` tells what belongs there")
+    if root is not None:
+        values["DATA_ROOT"] = str(Path(root).expanduser().absolute())
+    try:
+        return json.loads(json.dumps(values, allow_nan=False))
+    except (TypeError, ValueError) as why:
+        raise SettingsError(f"SETTINGS = {parameters.settings!r}, expected plain finite values ({why})") from why
 
 
 def did_you_mean(value: Any, allowed: Sequence[str]) -> str:
@@ -154,15 +160,3 @@ def _parameter_names(cells: list[dict[str, Any]], notebook: Path) -> list[str]:
         return [target.id for line in body for target in getattr(line, "targets", [getattr(line, "target", None)])]
     except (SyntaxError, AttributeError) as why:
         raise RunError(f"{notebook}: the cell tagged 'parameters' may only assign literals to names ({why})") from why
-
-
-def _check_settings(paper: Paper, parameters: Parameters) -> None:
-    from mmkit.study import settings
-
-    settings.resolve(paper, parameters.profile, parameters.data, parameters.settings)
-
-
-def _code_hash() -> str:
-    from mmkit.study import folder
-
-    return folder.code_hash()

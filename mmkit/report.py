@@ -21,7 +21,7 @@ from mmkit.papers import all_papers
 from mmkit.runner import interval, published, read_json, yes_no
 
 CLAIM_COLUMNS = ("id", "claim", "published", "measured [95 %]", "null control", "verdict", "explained", "why")
-SETTING_COLUMNS = ("setting", "value", "source")
+SETTING_COLUMNS = ("setting", "value", "source", "where")
 COST_COLUMNS = ("method", "data", "world", "parameters", "seconds (mean)", "peak memory (MB)")
 
 
@@ -173,11 +173,10 @@ def _largest(values: list[float]) -> str:
 
 
 def _settings(run: Run) -> Rows:
-    settings, overrides = run.record.get("settings") or {}, run.record.get("overrides") or {}
     rows: Rows = []
-    for name, told in settings.items():
-        value, source = (told.get("value"), told.get("source", "")) if isinstance(told, dict) else (told, "")
-        rows.append((name, str(value), f"{source}, set for this run" if name in overrides else str(source)))
+    for name, told in (run.record.get("settings") or {}).items():
+        told = told if isinstance(told, dict) else {"value": told}
+        rows.append((name, *(str(told.get(key, "")) for key in ("value", "source", "where"))))
     return rows
 
 
@@ -201,11 +200,13 @@ def _facts(run: Run) -> Rows:
 
 
 def _flat(told: Any) -> str:
-    return ", ".join(f"{k} {v}" for k, v in told.items()) if isinstance(told, dict) else str(told or "")
+    return ", ".join(f"{k} {v}" for k, v in told.items() if v is not None) if isinstance(told, dict) else str(told or "")
 
 
 def _device(run: Run) -> str:
-    return str(run.record.get("device") or "")
+    hardware = run.record.get("hardware")
+    gpu = hardware.get("gpu") if isinstance(hardware, dict) else None
+    return str(run.record.get("device") or "") + (f" ({gpu})" if gpu else "")
 
 
 def _minutes(seconds: Any) -> str:

@@ -24,6 +24,7 @@ from mmkit.errors import MMKitError, RunError, SettingsError
 from mmkit.papers import Paper
 from mmkit.parameters import START, Parameters, Plan, available, did_you_mean, find_paper, notebooks_folder, plan, runs_folder
 from mmkit.progress import Progress
+from mmkit.study import folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +149,7 @@ def _run(ready: Plan, force: bool, jobs: int | None, backend: str, progress: boo
             _remove(ready.out / "trials")
         (ready.out / "progress.json").unlink(missing_ok=True)
         book = {"paper": ready.paper.slug, "parameters": ready.values, **ready.hashes, "state": "running"}
-        _write_json(ready.out / "runner.json", book)
+        folder.write_json(ready.out / "runner.json", book)
         start = time.monotonic()
         try:
             with Progress(ready.paper.slug, ready.out, enabled=progress) as shown:
@@ -156,11 +157,11 @@ def _run(ready: Plan, force: bool, jobs: int | None, backend: str, progress: boo
             _check_finished(ready, time.monotonic() - start)
         except (MMKitError, OSError, KeyboardInterrupt) as why:
             message = "stopped before the end" if isinstance(why, KeyboardInterrupt) else str(why)
-            with suppress(OSError):  # on a full disk the message below matters more
+            with suppress(OSError, RunError):  # on a full disk the message below matters more
                 _mark_failed(ready, message, time.monotonic() - start)
-                _write_json(ready.out / "runner.json", {**book, "state": "failed", "error": message})
+                folder.write_json(ready.out / "runner.json", {**book, "state": "failed", "error": message})
             raise
-        _write_json(ready.out / "runner.json", {**book, "state": "done"})
+        folder.write_json(ready.out / "runner.json", {**book, "state": "done"})
     return _stored(ready, reused=False)
 
 
@@ -173,19 +174,9 @@ def _check_workers(jobs: int | None, backend: str) -> None:
 
 def _environment(jobs: int | None, backend: str) -> dict[str, str]:
     """What the notebook finds in its environment; relative folders count from the caller's, the kernel works elsewhere."""
-    import joblib
-
-    env = {"MMKIT_JOBS": str(jobs or joblib.cpu_count()), "MMKIT_BACKEND": backend}
+    env = {"MMKIT_BACKEND": backend} | ({"MMKIT_JOBS": str(jobs)} if jobs else {})  # else the study counts cores, or GPUs
     given = {name: os.environ[name] for name in ("MMKIT_DATA", "MMKIT_RUNS") if os.environ.get(name)}
     return env | {name: str(Path(value).expanduser().absolute()) for name, value in given.items()}
-
-
-def _check_free(out: Path) -> None:
-    """Raise RunError when a study (perhaps in an open JupyterLab) holds this folder."""
-    from mmkit.study import folder
-
-    with folder.lock(out):
-        pass
 
 
 def _unchanged(ready: Plan) -> Outcome | None:
@@ -229,7 +220,7 @@ def _alone(out: Path) -> Iterator[None]:
                 f"{out} is in use by another run (process {lock.read().strip() or 'unknown'}); "
                 "wait for it, stop it, or choose another folder with --out"
             ) from None
-        _check_free(out)
+        folder.lock(out).release()  # a study in an open JupyterLab holds this one
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -243,24 +234,18 @@ def _refuse_foreign(ready: Plan) -> None:
         raise RunError(f"{ready.out} holds a run of {owner}, not of {ready.paper.slug}; choose another folder with --out")
 
 
-def _remove(folder: Path) -> None:
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, path)
+def _remove(trials: Path) -> None:
+    if trials.is_symlink():
+        trials.unlink()
+    elif trials.exists():
+        shutil.rmtree(trials)
 
 
 def _check_finished(ready: Plan, wall: float) -> None:
     """A notebook with claims must have closed its study; one without a study gets its record from here."""
     record = read_json(ready.out / "run.json")
     if record is None and not ready.paper.claims:
-        _write_json(ready.out / "run.json", _record(ready, wall) | {"state": "done", "error": None})
+        folder.write_json(ready.out / "run.json", _record(ready, wall) | {"state": "done", "error": None})
     elif record is None or record.get("state") != "done" or read_json(ready.out / "claims.json") is None:
         state = None if record is None else record.get("state")
         raise RunError(
@@ -271,7 +256,7 @@ def _check_finished(ready: Plan, wall: float) -> None:
 
 def _mark_failed(ready: Plan, message: str, wall: float) -> None:
     record = read_json(ready.out / "run.json") or _record(ready, wall)
-    _write_json(ready.out / "run.json", {**record, "state": "failed", "error": message})
+    folder.write_json(ready.out / "run.json", {**record, "state": "failed", "error": message})
 
 
 def _record(ready: Plan, wall: float) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def train_wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
     from tokenizers import models, normalizers, pre_tokenizers, trainers
 
     normalizer = normalizers.BertNormalizer(lowercase=True)
-    characters = sorted({c for text in texts for c in normalizer.normalize_str(text) if not c.isspace()})
+    characters = sorted({c for c in set(normalizer.normalize_str("\n".join(texts))) if not c.isspace()})
     if not characters:
         raise DataError("no text to build a vocabulary from: every text of the training split is empty")
     alphabet = [*SPECIAL, *characters, *(f"##{c}" for c in characters)]

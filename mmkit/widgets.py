@@ -92,7 +92,7 @@ def _still(draw: Callable[..., Axes], controls: dict[str, Control], over: str | 
         if over is not None:
             ax.set_title(f"{over} = {chosen[over]:.4g}" if isinstance(chosen[over], float) else f"{over} = {chosen[over]}")
             ax.label_outer()
-    return axes[0, 0] if over is None else list(axes[0])
+    return axes[0, 0] if over is None else axes[0]
 
 
 def _interactive(draw: Callable[..., Axes], controls: dict[str, Control], height: float) -> Any:

@@ -130,8 +130,11 @@ def test_trend_has_its_own_null_worlds():
             lambda f: f[(f["method"] != "text") | ~f["seed"].isin([1, 3])],
             "method 'text' in world 'main' lacks seeds 1, 3, expected 0, 1, 2, 3, 4",
         ),
-        (lambda f: pd.concat([f, f.assign(value=f["value"] + (f["seed"] == 2))]), "two different values of f1 .*seed 2"),
-        (lambda f: f.assign(value=f["value"].where(f["seed"] != 4)), "f1 is nan for method 'gating', world 'main', seed 4"),
+        (
+            lambda f: pd.concat([f, f.assign(value=f["value"] + (f["seed"] == 2))]),
+            "f1 of method 'gating' in world 'main' has two different values for seed 2",
+        ),
+        (lambda f: f.assign(value=f["value"].where(f["seed"] != 4)), "f1 of method 'gating' in world 'main' is nan for seed 4"),
         (lambda f: f.drop(columns=["world", "value"]), "no column world, value"),
     ],
 )
@@ -143,6 +146,14 @@ def test_what_is_missing_is_named_or_left_undecided(broken, told):
     assert verdict.verdict == "undecided"
     assert verdict.why.startswith("Not measured in this run: ")
     assert verdict.as_dict()["measured"] == {"mean": None, "low": None, "high": None, "n": 0}
+
+
+def test_what_the_claim_does_not_ask_about_does_not_stop_it():
+    frame = gains([0.1, 0.2, 0.3, 0.2, 0.1], [0.0] * 5)
+    other = frame.assign(method="concat", value=np.nan)
+    elsewhere = frame[frame["world"] != "main"].assign(value=np.nan)
+    mixed = pd.concat([frame[frame["world"] == "main"], elsewhere, other])
+    assert judge([claim()], mixed)[0].as_dict() == judge([claim()], frame)[0].as_dict()
 
 
 def test_a_value_that_two_tables_share_is_no_contradiction():
@@ -240,6 +251,16 @@ def test_equal_differences_give_a_point(value, margin, verdict):
     assert v.measured.low == v.measured.high
 
 
+def test_a_point_on_the_bar_lends_no_alpha_to_its_neighbours():
+    weak, still = gains([0.02, 0.11, 0.16, 0.05, 0.12]), gains([0.0] * 5).assign(metric="still")  # p = 0.02, p = 1
+    close = gains([0.0, 0.11, 0.16, 0.05, 0.1]).assign(metric="close")  # p = 0.04: held against 0.05 / 2 and no more
+    first, second, third = judge(
+        [claim(), claim(id="C2", metric="still"), claim(id="C3", metric="close")], pd.concat([weak, still, close])
+    )
+    assert (first.measured.level, third.measured.level) == pytest.approx((0.05 / 3, 0.05 / 3))
+    assert (first.verdict, second.verdict, third.verdict) == ("undecided",) * 3
+
+
 def test_folds_widen_the_interval_after_nadeau_and_bengio():
     main = [0.11, 0.23, 0.08, 0.19]
     [plain], [folds] = judge([claim()], gains(main)), judge([claim()], gains(main), train_test_ratio=3.0)
@@ -293,6 +314,19 @@ def test_explanations_are_a_family_of_their_own():
     assert first.drop.level == 0.05
     assert first.measured.level == pytest.approx(0.05 / 9)
     assert first.explained is True
+
+
+def test_explanations_ask_for_any_drop_whatever_the_margin():
+    """Two drops of p = 0.02 and p = 0.0003, margins far away: Holm orders them by their distance from zero alone."""
+    main = [0.5, 0.6, 0.4, 0.7, 0.5]
+    weak, strong = np.array([0.02, 0.11, 0.16, 0.05, 0.12]), np.array([0.4, 0.45, 0.5, 0.35, 0.42])
+    frame = pd.concat([gains(main, list(main - weak)), gains(main, list(main - strong)).assign(metric="m2")])
+    family = [
+        claim(margin=9.0, null="null:no_table"),
+        claim(id="C2", metric="m2", margin=float(strong.mean()), null="null:no_table"),
+    ]
+    levels = {v.claim.id: v.drop.level for v in judge(family, frame)}
+    assert levels == {"C1": 0.05, "C2": 0.025}
 
 
 def test_the_real_world_has_no_null_and_no_trends():

@@ -252,6 +252,9 @@ def test_the_start_notebook_is_free_in_sections_but_not_in_hygiene(tmp_path: Pat
     start = {**good(), "cells": [markdown("a", "# Start here"), code("b", "print(1)", printed("1\n"))]}
     assert lint.problems(written(number_cells(start), tmp_path, "00_start_here.ipynb")) == []
     assert len(lint.problems(written(start, tmp_path, "01_paper.ipynb"))) > 10
+    start["cells"][1].update(source="EPOCHS = 3", metadata={"tags": ["parameters"]})
+    (problem,) = lint.problems(written(start, tmp_path, "00_start_here.ipynb"))
+    assert "unknown parameter EPOCHS" in problem
     start["cells"][1]["source"] = "!ls"
     (problem,) = lint.problems(written(start, tmp_path, "00_start_here.ipynb"))
     assert "`!ls` is no Python" in problem

@@ -314,6 +314,8 @@ def test_weights_are_averaged_per_truth_and_seed():
         np.testing.assert_allclose(points[:, 1], per_seed.mean(axis=1))
         np.testing.assert_allclose(segments[:, 1, 1] - segments[:, 0, 1], 2 * per_seed.std(axis=1))
         assert np.abs(points[:, 0] - [0, 0.5, 1.0]).max() < 0.06  # moved aside a little, so that variants do not hide each other
+    static, dynamic = (points[:, 0] for points, _ in bars(ax).values())
+    assert (dynamic - static > 0.03).all()
     assert len(ax.collections[0].get_offsets()) == 120
     assert list(ax.get_xticks()) == [0, 0.5, 1.0]
     assert_readable(ax)

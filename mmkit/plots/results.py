@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,10 +117,10 @@ def table_dots(
     measured: pd.DataFrame,
     metric: str,
     references: Mapping[str, float] | None = None,
-    ax: Axes | tuple[Axes, Axes] | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
     published_references: Mapping[str, float] | None = None,
-) -> tuple[Axes, Axes]:
-    """Methods on y: the paper's value (hollow) and ours (filled; bar = one SD over seeds). Returns (published, measured) Axes.
+) -> np.ndarray:
+    """Methods on y: the paper's value (hollow) and ours (filled; bar = one SD over seeds). Returns two Axes in an array.
 
     `published`: method, value; `measured`: method, seed, value; `metric` with its unit is the x label. By default two panels
     side by side, since the paper's data and a world share no scale; one Axes draws both on it. `references` are named values
@@ -133,7 +133,7 @@ def table_dots(
     methods = list(dict.fromkeys([*published["method"], *measured["method"]]))
     row = {m: y for y, m in enumerate(methods)}
     if ax is None:
-        ax = tuple(plt.subplots(1, 2, figsize=(WIDTH, 1.5 + 0.3 * len(methods)), layout="constrained")[1])
+        ax = plt.subplots(1, 2, figsize=(WIDTH, 1.5 + 0.3 * len(methods)), layout="constrained")[1]
     left, right = ax if np.iterable(ax) else (ax, ax)
     stats = over_seeds(measured, ["method"])
     left.plot(
@@ -171,7 +171,7 @@ def table_dots(
     theirs = ", ".join(f"{m} {v:.4g}" for m, v in zip(published["method"], published["value"], strict=True))
     ours = ", ".join(f"{m} {v:.4g}" for m, v in zip(stats["method"], stats["mean"], strict=True))
     describe(left, f"{metric} per method. Published: {theirs}. Measured, mean over seeds: {ours}.")
-    return left, right
+    return np.array([left, right])
 
 
 def sweep_lines(sweep: pd.DataFrame, xlabel: str, ylabel: str, ax: Axes | None = None, zero: bool = False) -> Axes:
@@ -203,8 +203,8 @@ def sweep_lines(sweep: pd.DataFrame, xlabel: str, ylabel: str, ax: Axes | None =
     return describe(ax, f"{ylabel} against {xlabel} from {low:g} to {high:g}, mean and 95 % band over seeds: {told}.")
 
 
-def columns_and_truncation(sweep: pd.DataFrame, ylabel: str, ax: tuple[Axes, Axes] | None = None) -> tuple[Axes, Axes]:
-    """Above: the metric as the table gets more columns, per method. Below: the share of records whose text no longer fits.
+def columns_and_truncation(sweep: pd.DataFrame, ylabel: str, ax: Sequence[Axes] | None = None) -> np.ndarray:
+    """Above: the metric as the table gets more columns, per method. Below: the share of texts that no longer fit. Two Axes.
 
     `sweep`: columns, method, seed, value, truncated (share in [0, 1]; 0 where a method writes no column as text).
     """
@@ -213,7 +213,7 @@ def columns_and_truncation(sweep: pd.DataFrame, ylabel: str, ax: tuple[Axes, Axe
 
     need(sweep, ["columns", "method", "seed", "value", "truncated"], "sweep")
     if ax is None:
-        ax = tuple(plt.subplots(2, 1, figsize=(WIDTH, 4.6), height_ratios=(2, 1), sharex=True, layout="constrained")[1])
+        ax = plt.subplots(2, 1, figsize=(WIDTH, 4.6), height_ratios=(2, 1), sharex=True, layout="constrained")[1]
     above, below = ax
     sweep_lines(sweep.rename(columns={"columns": "x"}), "number of columns in the table", ylabel, above)
     above.set_xlabel("")
@@ -229,4 +229,4 @@ def columns_and_truncation(sweep: pd.DataFrame, ylabel: str, ax: tuple[Axes, Axe
     below.set_ylim(-0.05, 1.05)
     cut = over_seeds(sweep, ["method", "columns"], "truncated").groupby("method", sort=False)["mean"].max()
     describe(above, f"{told} Largest share of texts cut: {', '.join(f'{m} {c:.0%}' for m, c in cut.items())}.")
-    return above, below
+    return np.array([above, below])

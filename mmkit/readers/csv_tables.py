@@ -23,6 +23,7 @@ from mmkit.errors import DataError
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 INDEX_NAME = re.compile(r"(Unnamed: \d+(\.\d+)?)?")  # what data frames call an index that was written as a column
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+Problems = list[tuple[str, int, str]]  # file, line (0 = the file as a whole), what is wrong
 AGAIN = "The file is damaged or was not downloaded to its end: fetch it again."
 
 
@@ -40,7 +41,7 @@ class Raw:
     files: list[str]
     lines: list[int]
     header: list[str]
-    problems: list[tuple[str, int, str]] = field(default_factory=list)
+    problems: Problems = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     digests: list[str] = field(default_factory=list)
 
@@ -199,13 +200,11 @@ def _decode(path: Path, data: bytes) -> str:
                     f"If it is Windows-1252, convert it: iconv -f CP1252 -t UTF-8 '{path.name}' > converted.csv")  # fmt: skip
 
 
-Problems = list[tuple[str, int, str]]
-
-
 def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int], Problems, int]:
     """(header, complete records, the line each starts on, problems, blank lines). Only \\n ends a physical line."""
     reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
     header: list[str] | None = None
+    last = text.count("\n") + 1  # the line number of a record without a line end
     rows, lines, problems, blank = [], [], [], 0
     while True:
         start = reader.line_num + 1
@@ -214,7 +213,7 @@ def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[in
         except StopIteration:
             break
         except csv.Error as why:
-            problems.append((path.name, start, _quoting(str(why), start, reader.line_num)))
+            problems.append((path.name, start, _quoting(str(why), reader.line_num)))
             if header is None or "field larger" in str(why):  # what follows cannot be told apart any more
                 break
             continue
@@ -225,7 +224,7 @@ def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[in
             lines.append(start)
         elif row:
             hint = "is a comma not quoted?" if len(row) > len(header) else "is a line break not quoted?"
-            if len(row) < len(header) and reader.line_num == text.count("\n") + 1:
+            if len(row) < len(header) and reader.line_num == last:
                 hint = "the file ends here without a line end: is it cut off?"
             problems.append((path.name, start, f"{len(row)} fields, expected {len(header)} as in the header; {hint}"))
         else:
@@ -237,7 +236,7 @@ def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[in
     return header, rows, lines, problems, blank
 
 
-def _quoting(why: str, start: int, end: int) -> str:
+def _quoting(why: str, end: int) -> str:
     """What Python's csv module found, in words that say where to look."""
     if "unexpected end" in why:
         return f"a quote opens in this record and is open where the file ends (line {end}), expected it closed; is it cut off?"

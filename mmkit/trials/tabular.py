@@ -227,7 +227,8 @@ def _scores(prepared: Prepared, valid: np.ndarray, test: np.ndarray) -> list[tup
     task, y = prepared.schema.task, prepared.labels
     threshold = scores.classification.best_threshold(y["valid"], valid) if task == "binary" else 0.5
     named = scores.for_task(task, y["test"], test, prepared.schema.classes, threshold)
-    return [("test", metric, float(value)) for metric, value in named.items()]
+    chosen = [("valid", "threshold", float(threshold))] if task == "binary" else []
+    return [("test", metric, float(value)) for metric, value in named.items()] + chosen
 
 
 def _agreement(prepared: Prepared, reliance: np.ndarray, untrained: Any) -> list[tuple[str, str, float]]:
