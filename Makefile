@@ -32,7 +32,7 @@ replicate: $(STAMP)
 	$(BIN)/mmkit run $(NB) --profile $(PROFILE) $(ARGS)
 
 lab: $(STAMP)
-	MMKIT_RUNS="$(CURDIR)/runs" $(BIN)/jupyter lab --notebook-dir=. notebooks
+	MMKIT_RUNS="$(CURDIR)/runs" $(BIN)/jupyter lab notebooks
 
 # One thread per process: the processes share the cores among themselves.
 test bench: export OMP_NUM_THREADS := 1

@@ -54,7 +54,7 @@ class Progress(Protocol):
     def update(self, done: int, note: str = "") -> None: ...
 
 
-def accelerator(device: str = "auto", precision: str = "float32"):  # noqa: ANN201  accelerate is imported here, not at the top
+def accelerator(device: str = "auto", precision: str = "float32"):
     """An `accelerate.Accelerator` for this device. Raises SettingsError when the device is not there."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -63,7 +63,9 @@ def accelerator(device: str = "auto", precision: str = "float32"):  # noqa: ANN2
         raise SettingsError(f"device = {device!r}, expected auto, cpu, cuda or mps")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device, True):
-        raise SettingsError(f"device = {device!r}, but this machine has none that torch can use; say auto or cpu (`mmkit doctor` tells more)")
+        raise SettingsError(
+            f"device = {device!r}, but this machine has none that torch can use; say auto or cpu (`mmkit doctor` tells more)"
+        )
     if precision not in ("float32", "bf16"):
         raise SettingsError(f"precision = {precision!r}, expected float32 or bf16")
     mixed = "bf16" if precision == "bf16" else "no"
@@ -114,7 +116,10 @@ def fit(
             with acc.autocast():
                 losses = step(wrapped, batch)
             if not torch.isfinite(losses["loss"]):
-                raise RunError(f"loss is {losses['loss'].item()} at step {history.steps + 1} (epoch {epoch + 1}); lower the learning rate or use float32")
+                raise RunError(
+                    f"loss is {losses['loss'].item()} at step {history.steps + 1} (epoch {epoch + 1}); "
+                    "lower the learning rate or use float32"
+                )
             acc.backward(losses["loss"])
             acc.clip_grad_norm_(wrapped.parameters(), recipe.clip)
             optimizer.step()
@@ -175,7 +180,9 @@ def _save(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
     if not acc.is_main_process:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{name}": value.detach().cpu().contiguous().clone() for name, value in acc.unwrap_model(model).state_dict().items()}
+    tensors = {
+        f"model.{name}": value.detach().cpu().contiguous().clone() for name, value in acc.unwrap_model(model).state_dict().items()
+    }
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{name}": value.detach().cpu().contiguous().clone() for name, value in state.items()}
     tensors["rng.cpu"] = torch.get_rng_state()
@@ -197,9 +204,13 @@ def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
     try:
         whole = json.loads((folder / "state.json").read_text())
         tensors = load_file(folder / whole["tensors"])
-        acc.unwrap_model(model).load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+        acc.unwrap_model(model).load_state_dict(
+            {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        )
     except (OSError, ValueError, KeyError, RuntimeError, Exception) as why:
-        raise DataError(f"{folder}: this checkpoint cannot be continued ({why}); delete the folder to train from the start") from why
+        raise DataError(
+            f"{folder}: this checkpoint cannot be continued ({why}); delete the folder to train from the start"
+        ) from why
     state = optimizer.state_dict()
     state["state"] = {}
     for name, tensor in tensors.items():
@@ -219,7 +230,9 @@ def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
 
 
 @torch.no_grad()
-def predict(model: nn.Module, batches: Batches, outputs: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]) -> dict[str, Tensor]:
+def predict(
+    model: nn.Module, batches: Batches, outputs: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
+) -> dict[str, Tensor]:
     """`outputs` of every batch, concatenated in the order of the records, on the CPU. The model is left as it was found."""
     was_training, device = model.training, next(model.parameters()).device
     model.eval()

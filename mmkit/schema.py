@@ -75,7 +75,9 @@ class TableSchema:
             found += _out_of_range(self.name, column, table[column.name])
         label = table[self.label]
         if label.null_count:
-            found.append(f"{self.name}: label {self.label!r} is missing in {label.null_count} rows, expected a value in every row")
+            found.append(
+                f"{self.name}: label {self.label!r} is missing in {label.null_count} rows, expected a value in every row"
+            )
         elif self.task != "regression":
             bounds = Column(self.label, "number", low=0, high=len(self.classes) - 1)
             found += _out_of_range(self.name, bounds, label)

@@ -93,7 +93,9 @@ def train_wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
         raise DataError("no text to build a vocabulary from: every text of the training split is empty")
     alphabet = [*SPECIAL, *characters, *(f"##{c}" for c in characters)]
     if size <= len(alphabet):
-        raise SettingsError(f"vocabulary = {size}, but the characters of the training split alone need {len(alphabet)}; set vocabulary higher")
+        raise SettingsError(
+            f"vocabulary = {size}, but the characters of the training split alone need {len(alphabet)}; set vocabulary higher"
+        )
     trained = Backend(models.WordPiece(unk_token="[UNK]"))
     trained.normalizer, trained.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
     trained.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=size, special_tokens=alphabet, show_progress=False))

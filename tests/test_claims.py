@@ -12,6 +12,7 @@ from scipy import stats
 
 from mmkit import claims
 from mmkit.claims import Claim, differences, judge, simulate
+from mmkit.claims import rates as harness
 from mmkit.errors import ClaimError
 
 SEEDS = range(5)
@@ -470,7 +471,7 @@ def test_strongly_skewed_differences_break_the_promise_as_the_docstring_says():
 
 @pytest.mark.parametrize("distribution", claims.DISTRIBUTIONS)
 def test_noise_has_mean_zero_and_spread_one(distribution):
-    noise = claims._noise(np.random.default_rng(1), (40_000, 2, 3), distribution, 3.0)
+    noise = harness._noise(np.random.default_rng(1), (40_000, 2, 3), distribution, 3.0)
     assert abs(noise.mean()) < 0.02
     assert noise.std() == pytest.approx(1, abs=0.1 if distribution == "heavy tails" else 0.02)
     across = np.corrcoef(noise[:, 0, 0], noise[:, 1, 0])[0, 1]
@@ -486,7 +487,7 @@ def test_the_fast_path_is_the_path_of_judge(ratio):
     rates = simulate(effect, n_seeds, n_claims, n_true=2, kept=0.5, repeats=papers, seed=3, train_test_ratio=ratio)
     rng = np.random.default_rng(3)
     mean = np.array([effect, effect, 0, 0])[:, None]
-    main, null = (k * mean + claims._noise(rng, (papers, n_claims, n_seeds), "normal", ratio) for k in (1.0, 0.5))
+    main, null = (k * mean + harness._noise(rng, (papers, n_claims, n_seeds), "normal", ratio) for k in (1.0, 0.5))
     family = [claim(id=f"C{i}", metric=f"m{i}", worse="", null="null:no_table") for i in range(n_claims)]
     upheld, explained = [], []
     for paper in range(papers):

@@ -378,6 +378,7 @@ def test_an_interrupted_run_leaves_nothing_running_and_can_continue(how: signal.
     assert "the same command continues" in told
     assert "Traceback" not in printed + told
     assert record(out)["state"] == "failed"
+    assert (out / "notebook.ipynb").exists()
     _, alive = psutil.wait_procs(below, timeout=10)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
     assert start(out).state == "done"

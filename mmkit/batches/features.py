@@ -45,7 +45,9 @@ class TableFeatures:
 
     def transform(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
         """(categories (N, C) float32, numbers (N, M) float32)."""
-        blocks = [self._encode(self._strings(table, name), seen) for name, seen in zip(self.schema.categories, self.levels, strict=True)]
+        blocks = [
+            self._encode(self._strings(table, name), seen) for name, seen in zip(self.schema.categories, self.levels, strict=True)
+        ]
         empty = np.zeros((table.num_rows, 0), dtype=np.float32)
         numbers = self._numbers.transform(_matrix(table, self.schema.numbers)) if self._numbers is not None else empty
         return np.concatenate([empty, *blocks], axis=1), numbers.astype(np.float32)
@@ -55,7 +57,11 @@ class TableFeatures:
         """What each category feature stands for, in the order of the columns of `transform`'s first result."""
         named = []
         for column, seen in zip(self.schema.categories, self.levels, strict=True):
-            named += [f"{column} = {level}" for level in seen] if self.encoding == "onehot" else [f"{column} bit {b}" for b in range(_bits(seen))]
+            named += (
+                [f"{column} = {level}" for level in seen]
+                if self.encoding == "onehot"
+                else [f"{column} bit {b}" for b in range(_bits(seen))]
+            )
         return named
 
     def _strings(self, table: pa.Table, name: str) -> np.ndarray:
@@ -70,7 +76,7 @@ class TableFeatures:
 
 
 def _bits(seen: np.ndarray) -> int:
-    return int(len(seen)).bit_length()
+    return len(seen).bit_length()
 
 
 def _matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:

@@ -42,7 +42,9 @@ class Batches:
     Not shuffled: the order of the records. With `world` processes, process `rank` gets its slice of every batch.
     """
 
-    def __init__(self, columns: Columns, size: int, *, shuffle: bool = False, seed: int = 0, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, columns: Columns, size: int, *, shuffle: bool = False, seed: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
         if size < 1 or len(columns) < 1:
             raise DataError(f"cannot make batches of {size} out of {len(columns)} records, expected at least one of each")
         self.columns, self.size, self.shuffle, self.seed, self.rank, self.world = columns, size, shuffle, seed, rank, world

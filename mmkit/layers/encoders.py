@@ -34,7 +34,9 @@ class TextEncoder(nn.Module):
         return self.dropout(out.last_hidden_state[:, 0] if pooled is None else pooled)
 
 
-def scratch_encoder(vocabulary: int, dim: int, layers: int, heads: int, max_tokens: int, dropout: float = 0.1, pad: int = 0) -> TextEncoder:
+def scratch_encoder(
+    vocabulary: int, dim: int, layers: int, heads: int, max_tokens: int, dropout: float = 0.1, pad: int = 0
+) -> TextEncoder:
     """A randomly initialised BERT of this size (feed-forward width 4 x dim). Seed torch before, as for any initialisation.
 
     Deviation: mean pooling and an initial spread of 0.1 instead of [CLS] and 0.02. A model this small, trained from scratch on a
@@ -59,7 +61,9 @@ def hub_encoder(name: str, dropout: float = 0.1) -> TextEncoder:
     try:
         model = AutoModel.from_pretrained(name)
     except (OSError, ValueError) as why:
-        raise SettingsError(f"text encoder {name!r} could not be loaded: {why}. Use encoder = 'scratch' without downloads, or give a local folder") from why
+        raise SettingsError(
+            f"text encoder {name!r} could not be loaded: {why}. Use encoder = 'scratch' without downloads, or give a local folder"
+        ) from why
     if not hasattr(model.config, "hidden_size"):
         raise SettingsError(f"encoder {name!r} does not name its hidden size; choose a BERT-like encoder")
     return TextEncoder(model, dropout)

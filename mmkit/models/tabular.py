@@ -92,7 +92,7 @@ class Attention(nn.Module):
     in the softmax, and the text acts through its own key only: the attention is static.
 
     variant 'dynamic' scores with a^T LeakyReLU(u_x + v_j), v_j = V_j j (Brody et al. 2022): the query no longer cancels.
-    variant '2021' repeats a slip of the official code before March 2023: the score of n is computed from W_c c, so alpha_n = alpha_c.
+    variant '2021' repeats a slip of the official code before March 2023: the score of n comes from W_c c, so alpha_n = alpha_c.
 
     Deviations: four bias vectors that the official code owns and never adds are left out. A table part wider than the text is
     first mapped to T by an MLP, as there.
@@ -205,7 +205,16 @@ COMBINERS = {
     "attention_2021": lambda *sizes: Attention(*sizes, variant="2021"),
     "table_only": TableOnly,
 }
-TABLE_3 = ("text_only", "unimodal", "concat", "mlp_concat", "concat_mlp", "attention", "gating", "weighted_sum")  # order of the paper's rows
+TABLE_3 = (
+    "text_only",
+    "unimodal",
+    "concat",
+    "mlp_concat",
+    "concat_mlp",
+    "attention",
+    "gating",
+    "weighted_sum",
+)  # order of the paper's rows
 
 
 def combiner(method: str, text: int, categories: int, numbers: int) -> nn.Module:
@@ -224,7 +233,9 @@ class TabularText(nn.Module):
     `table_only` has no text encoder: pass encoder=None.
     """
 
-    def __init__(self, encoder: TextEncoder | None, method: str, categories: int, numbers: int, outputs: int, head: str = "linear") -> None:
+    def __init__(
+        self, encoder: TextEncoder | None, method: str, categories: int, numbers: int, outputs: int, head: str = "linear"
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.combiner = combiner(method, encoder.dim if encoder is not None else 0, categories, numbers)

@@ -15,7 +15,19 @@ from mmkit.errors import RunError
 
 HOME = Path(__file__).parents[1]
 # What a trial's numbers depend on. Changing a plot or the command line leaves finished trials valid.
-TRIAL_ROOMS = ("errors.py", "schema.py", "worlds", "readers", "text.py", "batches", "layers", "models", "fit.py", "scores", "trials")
+TRIAL_ROOMS = (
+    "errors.py",
+    "schema.py",
+    "worlds",
+    "readers",
+    "text.py",
+    "batches",
+    "layers",
+    "models",
+    "fit.py",
+    "scores",
+    "trials",
+)
 
 
 class Lock:
@@ -34,14 +46,18 @@ def lock(out: Path) -> Lock:
         out.mkdir(parents=True, exist_ok=True)
         handle = open(out / ".lock", "a+", encoding="utf-8")  # noqa: SIM115  stays open: closing it is what releases the folder
     except OSError as why:
-        raise RunError(f"{out}: cannot be written ({why.strerror}); choose another folder with --out, or set MMKIT_RUNS to one that can") from why
+        raise RunError(
+            f"{out}: cannot be written ({why.strerror}); choose another folder with --out, or set MMKIT_RUNS to one that can"
+        ) from why
     try:
         _exclusive(handle)
     except OSError as why:
         handle.seek(0)
         holder = handle.read().strip() or "unknown"
         handle.close()
-        raise RunError(f"{out}: another run is using this folder (process {holder}); wait for it, or give this run its own folder with --out") from why
+        raise RunError(
+            f"{out}: another run is using this folder (process {holder}); wait for it, or give this run its own folder with --out"
+        ) from why
     handle.truncate(0)
     handle.write(str(os.getpid()))
     handle.flush()
@@ -77,7 +93,9 @@ def write(path: Path, content: str | bytes) -> None:
         if part is not None:
             with contextlib.suppress(OSError):
                 os.unlink(part)
-        raise RunError(f"{path}: cannot be written ({why.strerror}); free some space or choose another folder with --out") from why
+        raise RunError(
+            f"{path}: cannot be written ({why.strerror}); free some space or choose another folder with --out"
+        ) from why
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -87,7 +105,9 @@ def write_json(path: Path, content: Any) -> None:
 @cache
 def code_hash(rooms: tuple[str, ...] = ()) -> str:
     """Fingerprint of the library's sources (all of it, or these rooms): a changed program is a different run."""
-    files = sorted(f for f in HOME.rglob("*") if f.suffix in (".py", ".toml") and (not rooms or f.relative_to(HOME).parts[0] in rooms))
+    files = sorted(
+        f for f in HOME.rglob("*") if f.suffix in (".py", ".toml") and (not rooms or f.relative_to(HOME).parts[0] in rooms)
+    )
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(HOME)).encode())

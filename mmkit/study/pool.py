@@ -92,7 +92,10 @@ def run(jobs: Sequence[Job], workers: int, backend: str) -> Iterator[Path]:
             yield from Parallel(return_as="generator_unordered")(delayed(work)(job) for job in jobs)
     except Exception as why:
         if type(why).__name__ == "TerminatedWorkerError":
-            raise RunError(f"a worker process was stopped by the system, most likely for memory; run again with fewer workers (MMKIT_JOBS=1): {why}") from why
+            raise RunError(
+                f"a worker process was stopped by the system, most likely for memory; "
+                f"run again with fewer workers (MMKIT_JOBS=1): {why}"
+            ) from why
         raise
 
 

@@ -15,7 +15,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 @dataclass(frozen=True)
 class Setting:
-    """One resolved setting. source: paper | official code | chosen | profile | user; `published` is the value before profile and user."""
+    """One resolved setting. source: paper | official code | chosen; `published`: the value before profile and user."""
 
     name: str
     value: Any
@@ -51,7 +51,9 @@ def resolve(paper: Paper, profile: str, data: str, overrides: Mapping[str, Any] 
 
 def one_of(what: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise SettingsError(f"{what} = {value!r}, expected one of {', '.join(known)}{nearest(value, known) if isinstance(value, str) else ''}")
+        raise SettingsError(
+            f"{what} = {value!r}, expected one of {', '.join(known)}{nearest(value, known) if isinstance(value, str) else ''}"
+        )
 
 
 def _as(published: Any, value: Any) -> Any:
@@ -63,7 +65,9 @@ def _as(published: Any, value: Any) -> Any:
 
 def _problems(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
     if type(value) is not type(spec["value"]):
-        return [f"{name} = {value!r} is a {type(value).__name__}, expected {type(spec['value']).__name__}, such as {spec['value']!r}"]
+        return [
+            f"{name} = {value!r} is a {type(value).__name__}, expected {type(spec['value']).__name__}, such as {spec['value']!r}"
+        ]
     if isinstance(value, list):
         bad = [v for v in value if "choices" in spec and v not in spec["choices"]]
         twice = sorted({str(v) for v in value if value.count(v) > 1})
@@ -83,7 +87,11 @@ def _problems(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
 
 def check_sources(paper: Paper) -> list[str]:
     """What is wrong with the paper's own TOML: a setting without a known source, a profile that names an unknown setting."""
-    wrong = [f"setting {name}: source {spec.get('source')!r}" for name, spec in paper.settings.items() if spec.get("source") not in SOURCES]
+    wrong = [
+        f"setting {name}: source {spec.get('source')!r}"
+        for name, spec in paper.settings.items()
+        if spec.get("source") not in SOURCES
+    ]
     for profile, values in paper.profiles.items():
         wrong += [f"profile {profile}: unknown setting {name!r}" for name in values if name not in paper.settings]
     return wrong

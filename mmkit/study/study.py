@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCORE_COLUMNS = ["paper", "table", "method", "data", "world", "seed", "split", "metric", "value"]
-PACKAGES = ("mmkit", "torch", "transformers", "tokenizers", "accelerate", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "matplotlib")
+PACKAGES = (
+    "mmkit",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "matplotlib",
+)
 
 
 class Data(NamedTuple):
@@ -84,18 +96,34 @@ class Study:
     def _seeds(self, seeds: list[int] | None) -> list[int]:
         if seeds is None:
             seeds = list(range(self.settings["folds"])) if self.kind == "real" else self.paper.facts["seeds"][self.profile]
-        if not isinstance(seeds, list | tuple) or not seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds):
+        if (
+            not isinstance(seeds, list | tuple)
+            or not seeds
+            or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in seeds)
+        ):
             raise SettingsError(f"SEEDS = {seeds!r}, expected a list of non-negative whole numbers such as [0, 1, 2], or None")
         if len(set(seeds)) < len(seeds):
             raise SettingsError(f"SEEDS = {seeds!r} names a seed twice; every seed is one observation")
         if self.kind == "real" and max(seeds) >= self.settings["folds"]:
-            raise SettingsError(f"SEEDS = {seeds!r} are folds on real data, and there are only {self.settings['folds']} (0 to {self.settings['folds'] - 1})")
+            raise SettingsError(
+                f"SEEDS = {seeds!r} are folds on real data, and there are only {self.settings['folds']}: "
+                f"0 to {self.settings['folds'] - 1}"
+            )
         return list(seeds)
 
     def settings_table(self) -> pd.DataFrame:
         """Every setting: the value of this run, where it comes from, and the paper's value where that differs."""
         return pd.DataFrame(
-            [{"setting": s.name, "value": str(s.value), "source": s.source, "where": s.where, "published": "" if s.published == s.value else str(s.published)} for s in self.resolved.values()]
+            [
+                {
+                    "setting": s.name,
+                    "value": str(s.value),
+                    "source": s.source,
+                    "where": s.where,
+                    "published": "" if s.published == s.value else str(s.published),
+                }
+                for s in self.resolved.values()
+            ]
         ).set_index("setting")
 
     # --- data -------------------------------------------------------------------------------------------------------
@@ -124,7 +152,11 @@ class Study:
         if name not in self.datasets:
             raise SettingsError(f"no data set {name!r} in this run; there are: {', '.join(self.datasets)}")
         trial = self._trial(name, world, self.seeds[0], "")
-        dataset = self._real[name] if self.kind == "real" else self.module.world(name, world, trial.seed, self.settings["world_records"])
+        dataset = (
+            self._real[name]
+            if self.kind == "real"
+            else self.module.world(name, world, trial.seed, self.settings["world_records"])
+        )
         return Data(dataset, *self.module.splits(dataset, trial, self.settings))
 
     def _trial(self, data: str, world: str, seed: int, method: str) -> Trial:
@@ -136,11 +168,17 @@ class Study:
     def claims(self) -> list[claims_room.Claim]:
         """The paper's claims that this run can test: on real data there is no null control and no known truth."""
         every = [claims_room.Claim.from_facts(c) for c in self.paper.claims]
-        kept = [c for c in every if c.kind == "exact" or (c.data in self.datasets and (self.settings["sweeps"] or c.kind != "trend"))]
+        kept = [
+            c for c in every if c.kind == "exact" or (c.data in self.datasets and (self.settings["sweeps"] or c.kind != "trend"))
+        ]
         if self.kind == "world":
             return kept
         methods = set(self.settings["methods"])
-        return [replace(c, world="real", null=None) for c in kept if c.kind == "exact" or (c.kind == "comparison" and {c.better, c.worse} <= methods)]
+        return [
+            replace(c, world="real", null=None)
+            for c in kept
+            if c.kind == "exact" or (c.kind == "comparison" and {c.better, c.worse} <= methods)
+        ]
 
     def trials(self) -> list[Trial]:
         """Every trial of this run: the table's methods and the reference points, and what claims and sweeps need besides."""
@@ -173,7 +211,9 @@ class Study:
         todo = [job for job in jobs if job.trial not in self.results]
         bar = Bar(len(jobs), "trials")
         self._progress(bar, len(jobs) - len(todo))
-        for done, _ in enumerate(pool.run(todo, _workers(kind), os.environ.get("MMKIT_BACKEND", "loky")), start=len(jobs) - len(todo) + 1):
+        for done, _ in enumerate(
+            pool.run(todo, _workers(kind), os.environ.get("MMKIT_BACKEND", "loky")), start=len(jobs) - len(todo) + 1
+        ):
             self._progress(bar, done)
         self.computed = len(todo)
         for job in todo:
@@ -200,7 +240,17 @@ class Study:
     def _tidy(self, trials: list[Trial]) -> pd.DataFrame:
         in_table = {(d, m) for d, facts in self.paper.facts["data"].items() for m in facts["columns"]}
         rows = [
-            (self.paper.slug, "3" if (t.data, metric) in in_table and t.method in self.methods else "", t.method, t.data, t.world, t.seed, split, metric, value)
+            (
+                self.paper.slug,
+                "3" if (t.data, metric) in in_table and t.method in self.methods else "",
+                t.method,
+                t.data,
+                t.world,
+                t.seed,
+                split,
+                metric,
+                value,
+            )
             for t in trials
             for split, metric, value in self.results[t].rows
         ]
@@ -215,7 +265,12 @@ class Study:
 
     def costs(self) -> pd.DataFrame:
         """Parameters, seconds and peak memory (MB) of every trial."""
-        return pd.DataFrame([{"method": t.method, "data": t.data, "world": t.world, "seed": t.seed, **r.cost} for t, r in sorted(self.results.items())])
+        return pd.DataFrame(
+            [
+                {"method": t.method, "data": t.data, "world": t.world, "seed": t.seed, **r.cost}
+                for t, r in sorted(self.results.items())
+            ]
+        )
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -257,13 +312,18 @@ class Study:
         tested = [c for c in self.claims if c.kind != "exact" or c.id in (exact or {})]
         scores = self.scores[self.scores["split"] == "test"]
         self.judged = claims_room.judge(
-            tested, scores, exact=exact, train_test_ratio=float(folds - 1) if real else None, world="real" if real else None, strict=False
+            tested,
+            scores,
+            exact=exact,
+            train_test_ratio=float(folds - 1) if real else None,
+            world="real" if real else None,
+            strict=False,
         )
         folder.write_json(self.out / "claims.json", [_without_nan(v.as_dict()) for v in self.judged])
         return claims_room.table(self.judged)
 
     def figure(self, name: str, ax: Axes | np.ndarray, numbers: pd.DataFrame, alt: str) -> None:
-        """Save the figure that `ax` belongs to and the numbers in it: figures/<name>.png and .csv. alt: what it shows, in words."""
+        """Save the figure of `ax` and the numbers in it: figures/<name>.png and .csv. alt: what it shows, in words."""
         import io
 
         from mmkit import plots
@@ -287,7 +347,7 @@ class Study:
             "paper": self.paper.slug, "profile": self.profile, "data": self.kind, "seeds": self.seeds, "device": self.device,
             "data_root": str(self.root) if self.root else None, "out": str(self.out), "overrides": self.overrides,
             "settings": {s.name: {"value": s.value, "source": s.source, "where": s.where} for s in self.resolved.values()},
-            "datasets": {name: {"source": d.source, "fingerprint": d.fingerprint, "counts": d.counts} for name, d in self._real.items()},
+            "datasets": {n: {"source": d.source, "fingerprint": d.fingerprint, "counts": d.counts} for n, d in self._real.items()},
             "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
             "hardware": _hardware(), "commit": _commit(), "code": folder.code_hash(),
             "started": datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),
@@ -312,7 +372,10 @@ def _root(data: str, given: str | None) -> Path | None:
         return None
     named = given or os.environ.get("MMKIT_DATA")
     if not named:
-        raise SettingsError("DATA = 'real' needs the folder of the real data: give DATA_ROOT (--data-root) or set MMKIT_DATA; `mmkit data where` lists what it must hold")
+        raise SettingsError(
+            "DATA = 'real' needs the folder of the real data: give DATA_ROOT (--data-root) or set MMKIT_DATA; "
+            "`mmkit data where` lists what it must hold"
+        )
     root = Path(named).expanduser().absolute()
     if not root.exists():
         raise SettingsError(f"DATA_ROOT {root} does not exist; `mmkit data where` lists what it must hold")
@@ -345,12 +408,20 @@ def _hardware() -> dict[str, Any]:
     import torch
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    return {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 2**30, 1), "gpu": gpu}
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": gpu,
+    }
 
 
 def _commit() -> str | None:
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=False)
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=False
+        )
     except OSError:
         return None
     return found.stdout.strip() or None

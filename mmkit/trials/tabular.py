@@ -21,7 +21,11 @@ from mmkit.worlds import tables
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
 VALIDATION = 0.1  # of a fold's training part
 WITHOUT_TRAINING = ("constant", "best_column", "oracle")
-PUBLISHED_ENCODER = {"reviews": "bert-base-uncased", "listings": "bert-base-multilingual-uncased", "pets": "bert-base-multilingual-uncased"}
+PUBLISHED_ENCODER = {
+    "reviews": "bert-base-uncased",
+    "listings": "bert-base-multilingual-uncased",
+    "pets": "bert-base-multilingual-uncased",
+}
 
 
 def world(data: str, name: str, seed: int, records: int) -> Dataset:
@@ -79,12 +83,16 @@ class Prepared:
 
 
 @lru_cache(maxsize=4)
-def _prepared(data: str, world_name: str, seed: int, unimodal: bool, frozen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
+def _prepared(
+    data: str, world_name: str, seed: int, unimodal: bool, frozen: tuple, root: Path | None, reader: str, fingerprint: str
+) -> Prepared:
     from mmkit.batches import Columns, TableFeatures
 
     settings = dict(frozen)
     trial = Trial(data, world_name, seed, "")
-    dataset = _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings["world_records"])
+    dataset = (
+        _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings["world_records"])
+    )
     train, valid, test = splits(dataset, trial, settings)
     schema = dataset.schema
     name = encoder_name(settings, data)
@@ -109,7 +117,7 @@ def encoder_name(settings: dict[str, Any], data: str) -> str:
     return PUBLISHED_ENCODER[data] if settings["encoder"] == "published" else settings["encoder"]
 
 
-def build(method: str, prepared: Prepared, settings: dict[str, Any], data: str):  # noqa: ANN201  torch is imported late
+def build(method: str, prepared: Prepared, settings: dict[str, Any], data: str):
     """The model of one trial. Seed torch before."""
     from mmkit.layers.encoders import hub_encoder, scratch_encoder
     from mmkit.models.tabular import TabularText
@@ -118,13 +126,29 @@ def build(method: str, prepared: Prepared, settings: dict[str, Any], data: str):
     encoder, name = None, encoder_name(settings, data)
     if method != "table_only" and name == "scratch":
         s = settings
-        encoder = scratch_encoder(len(prepared.tokenizer), s["encoder_dim"], s["encoder_layers"], s["encoder_heads"], s["max_tokens"], s["dropout"], prepared.tokenizer.pad)
+        encoder = scratch_encoder(
+            len(prepared.tokenizer),
+            s["encoder_dim"],
+            s["encoder_layers"],
+            s["encoder_heads"],
+            s["max_tokens"],
+            s["dropout"],
+            prepared.tokenizer.pad,
+        )
     elif method != "table_only":
         encoder = hub_encoder(name, settings["dropout"])
     return TabularText(encoder, method, *prepared.sizes, outputs, settings["head"])
 
 
-def run(trial: Trial, settings: dict[str, Any], *, device: str = "auto", root: Path | None = None, reader: str = "", fingerprint: str = "") -> Result:
+def run(
+    trial: Trial,
+    settings: dict[str, Any],
+    *,
+    device: str = "auto",
+    root: Path | None = None,
+    reader: str = "",
+    fingerprint: str = "",
+) -> Result:
     """Train and score one method. Same trial, settings and thread count: same numbers."""
     began = time.perf_counter()
     frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in settings.items()))
@@ -152,7 +176,9 @@ def _trained(trial: Trial, settings: dict[str, Any], device: str, prepared: Prep
     floor = predict(model, test, _outputs) if trial.world != "real" else {}  # what the untrained model relies on
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    history = fit(model, _step(task), Batches(train, settings["batch_size"], shuffle=True, seed=trial.seed), recipe, device=device)
+    history = fit(
+        model, _step(task), Batches(train, settings["batch_size"], shuffle=True, seed=trial.seed), recipe, device=device
+    )
     valid, test_out = (predict(model, b, _outputs) for b in (Batches(prepared.parts["valid"], 256), test))
     rows = _scores(prepared, target.back(valid["logits"].numpy()), target.back(test_out["logits"].numpy()))
     rows += [("train", "loss", history.losses[-1]["loss"]), ("train", "truncated", prepared.cut)]
@@ -167,7 +193,7 @@ def _trained(trial: Trial, settings: dict[str, Any], device: str, prepared: Prep
     return Result(rows, cost, arrays)
 
 
-def _with_label(prepared: Prepared, part: str, target: Target):  # noqa: ANN202
+def _with_label(prepared: Prepared, part: str, target: Target):
     from mmkit.batches import Columns
 
     columns = prepared.parts[part]
@@ -197,10 +223,10 @@ class Target:
         return np.exp(np.clip(logits[:, 0], -20, 20)) if self.how == "log" else logits[:, 0] * self.sd + self.mean
 
 
-def _step(task: str):  # noqa: ANN202
+def _step(task: str):
     import torch.nn.functional as F
 
-    def step(model, batch):  # noqa: ANN001, ANN202
+    def step(model, batch):
         logits, _ = model(batch["ids"], batch["keep"], batch["categories"], batch["numbers"])
         if task == "multiclass":
             return {"loss": F.cross_entropy(logits, batch["label"])}
@@ -210,7 +236,7 @@ def _step(task: str):  # noqa: ANN202
     return step
 
 
-def _outputs(model, batch):  # noqa: ANN001, ANN202
+def _outputs(model, batch):
     logits, combined = model(batch["ids"], batch["keep"], batch["categories"], batch["numbers"])
     out = {"logits": logits}
     if combined.reliance is not None:
@@ -242,10 +268,16 @@ def _agreement(prepared: Prepared, reliance: np.ndarray, untrained: Any) -> list
     return [("test", "rho_text", spearman(reliance, talk)), *floor]
 
 
-def _without_training(trial: Trial, settings: dict[str, Any], root: Path | None, reader: str, fingerprint: str, prepared: Prepared) -> Result:
+def _without_training(
+    trial: Trial, settings: dict[str, Any], root: Path | None, reader: str, fingerprint: str, prepared: Prepared
+) -> Result:
     """The constant guess, the best single column, and (worlds only) the best prediction that the truth allows."""
     began = time.perf_counter()
-    dataset = _real(reader, root, fingerprint) if trial.world == "real" else world(trial.data, trial.world, trial.seed, settings["world_records"])
+    dataset = (
+        _real(reader, root, fingerprint)
+        if trial.world == "real"
+        else world(trial.data, trial.world, trial.seed, settings["world_records"])
+    )
     train, valid, test = splits(dataset, trial, settings)
     if trial.method == "oracle":
         if test.truth is None:
@@ -254,7 +286,11 @@ def _without_training(trial: Trial, settings: dict[str, Any], root: Path | None,
     else:
         guess = _guess(trial.method, dataset.schema, train, [valid, test])
     rows = _scores(prepared, *guess)
-    return Result(rows, {"parameters": 0, "seconds": time.perf_counter() - began, "peak_memory_mb": _peak_memory_mb()}, {"prediction": guess[1].astype(np.float32)})
+    return Result(
+        rows,
+        {"parameters": 0, "seconds": time.perf_counter() - began, "peak_memory_mb": _peak_memory_mb()},
+        {"prediction": guess[1].astype(np.float32)},
+    )
 
 
 def _guess(method: str, schema: TableSchema, train: Split, parts: list[Split]) -> list[np.ndarray]:
@@ -281,7 +317,10 @@ def _bins(schema: TableSchema, name: str | None, train: Any, wanted: list[Any]) 
         levels = {level: i for i, level in enumerate(sorted(set(train[name].to_pylist()), key=str))}
         return [np.array([levels.get(v, len(levels)) for v in t[name].to_pylist()]) for t in wanted], len(levels) + 1
     edges = np.unique(np.nanquantile(train[name].to_numpy().astype(float), np.linspace(0.1, 0.9, 9)))
-    return [np.where(np.isnan(v := t[name].to_numpy().astype(float)), len(edges) + 1, np.searchsorted(edges, v, side="right")) for t in wanted], len(edges) + 2
+    return [
+        np.where(np.isnan(v := t[name].to_numpy().astype(float)), len(edges) + 1, np.searchsorted(edges, v, side="right"))
+        for t in wanted
+    ], len(edges) + 2
 
 
 def _peak_memory_mb() -> float:

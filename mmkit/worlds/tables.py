@@ -1,8 +1,8 @@
 r"""The tables world: records of text, categories and numbers whose label is a known mixture of all three.
 
 A record has hidden aspects z (4), a type a (8) and a talkativeness tau. Its text mentions each aspect with probability tau.
-The target is  eta = sqrt(s_t) f_t(z) + sqrt(s_c) f_c(c) + sqrt(s_n) f_n(n) + sqrt(s_x) f_x(z, a) + sqrt(s_e) eps,  every f standardised and
-s_e = 1 - s_t - s_c - s_n - s_x, so a share is the part of the target's variance that a modality can explain at best.
+The target is  eta = sqrt(s_t) f_t(z) + sqrt(s_c) f_c(c) + sqrt(s_n) f_n(n) + sqrt(s_x) f_x(z, a) + sqrt(s_e) eps,  every f
+standardised and s_e = 1 - s_t - s_c - s_n - s_x, so a share is the part of the target's variance that a modality can explain at best.
 f_x = z_1 sign(a): an aspect helps one type and hurts another, which no additive model can use.
 
 Kinds: `listings` (price), `reviews` (recommended or not), `pets` (five adoption speeds).
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from mmkit.errors import SettingsError, nearest
 from mmkit.schema import Column, Dataset, Split, TableSchema
-from mmkit.worlds.wording import GRADES, LEVELS, PET_NAMES, THEMES, WORDING, clauses, foreign, misspell
+from mmkit.worlds.wording import GRADES, PET_NAMES, THEMES, WORDING, clauses, foreign, misspell
 
 VERSION = 1  # part of the fingerprint: raise it whenever the same knobs give other records
 ASPECTS = 4
@@ -66,17 +66,36 @@ PRESETS = {
     "reviews": Knobs(0.70, 0.05, 0.05, 0.00, n_cat=3, n_num=3, informative_cat=3, informative_num=3),
     "pets": Knobs(0.05, 0.30, 0.20, 0.10, n_cat=14, n_num=5, informative_cat=6, informative_num=4, opaque=True),
 }
-TEXT_COLUMNS = {"listings": ("name", "summary", "host_about"), "reviews": ("Title", "Review Text"), "pets": ("Name", "Description")}
+TEXT_COLUMNS = {
+    "listings": ("name", "summary", "host_about"),
+    "reviews": ("Title", "Review Text"),
+    "pets": ("Name", "Description"),
+}
 TASKS = {"listings": "regression", "reviews": "binary", "pets": "multiclass"}
 LABELS = {"listings": "price", "reviews": "Recommended", "pets": "AdoptionSpeed"}
-CLASSES = {"listings": (), "reviews": ("not recommended", "recommended"), "pets": ("same day", "1-7 days", "8-30 days", "31-90 days", "over 100 days")}
+CLASSES = {
+    "listings": (),
+    "reviews": ("not recommended", "recommended"),
+    "pets": ("same day", "1-7 days", "8-30 days", "31-90 days", "over 100 days"),
+}
 
 # Null controls: one named change each, which removes what a claim credits. What is removed becomes noise, nothing else moves.
 NULLS: dict[str, dict[str, Any]] = {
-    "no_table": {"category": 0.0, "number": 0.0, "cross": 0.0, "type_effect": False},  # columns keep their marginals and say nothing
+    "no_table": {
+        "category": 0.0,
+        "number": 0.0,
+        "cross": 0.0,
+        "type_effect": False,
+    },  # columns keep their marginals and say nothing
     "no_text": {"text": 0.0, "cross": 0.0, "type_effect": False},  # the text, and the type it names, say nothing
     "no_cross": {"cross": 0.0},  # no interaction of text and type
-    "readable_few": {"opaque": False, "n_cat": 3, "n_num": 2, "informative_cat": 3, "informative_num": 2},  # few columns with telling names
+    "readable_few": {
+        "opaque": False,
+        "n_cat": 3,
+        "n_num": 2,
+        "informative_cat": 3,
+        "informative_num": 2,
+    },  # few columns with telling names
     "opaque": {"opaque": True},  # level names are codes
     "table_speaks": {"text": 0.10, "category": 0.40, "number": 0.30},  # the table carries what the text carried
 }
@@ -115,7 +134,9 @@ def make(kind: str, records: int, seed: int, null: str | None = None, **changes:
     )
     table = pa.table({**text, **categories, **numbers, LABELS[kind]: label}, schema=schema.arrow)
     source = f"world tables/{kind}" + (f", null control {null}" if null else "") + f", seed {seed}"
-    return Dataset(kind, schema, Split(table, truth), source, f"tables-v{VERSION}:{kind}:{records}:{seed}:{knobs}", {"records": records})
+    return Dataset(
+        kind, schema, Split(table, truth), source, f"tables-v{VERSION}:{kind}:{records}:{seed}:{knobs}", {"records": records}
+    )
 
 
 def _check(kind: str, knobs: Knobs, records: int) -> None:
@@ -123,9 +144,14 @@ def _check(kind: str, knobs: Knobs, records: int) -> None:
         if not 0 <= getattr(knobs, name) <= 1:
             raise SettingsError(f"tables/{kind}: {name} = {getattr(knobs, name)!r}, expected a share between 0 and 1")
     if knobs.noise < -1e-9:
-        raise SettingsError(f"tables/{kind}: shares of text, category, number and cross sum to {1 - knobs.noise:.2f}, expected at most 1")
+        raise SettingsError(
+            f"tables/{kind}: shares of text, category, number and cross sum to {1 - knobs.noise:.2f}, expected at most 1"
+        )
     if not (1 <= knobs.informative_cat <= knobs.n_cat and 1 <= knobs.informative_num <= knobs.n_num):
-        raise SettingsError(f"tables/{kind}: {knobs.informative_cat} of {knobs.n_cat} categories and {knobs.informative_num} of {knobs.n_num} numbers are informative, expected 1 to all")
+        raise SettingsError(
+            f"tables/{kind}: {knobs.informative_cat} of {knobs.n_cat} categories and {knobs.informative_num} of {knobs.n_num} "
+            "numbers are informative, expected 1 to all"
+        )
     if records < 10:
         raise SettingsError(f"tables/{kind}: {records} records, expected at least 10")
 
@@ -169,7 +195,9 @@ def _texts(d: _Draw) -> dict[str, pa.Array]:
     wording, level = WORDING[d.kind], np.searchsorted(CUTS, d.z)
     slots = [np.where(d.mentioned[:, k], _phrase(d, clauses(d.kind)[k], level[:, k]), None) for k in range(ASPECTS)]
     types = np.array(wording.types, dtype=object)[d.type]
-    fillers = [_typos(d, np.array(wording.fillers, dtype=object), d.rng.integers(len(wording.fillers), size=d.n)) for _ in range(2)]
+    fillers = [
+        _typos(d, np.array(wording.fillers, dtype=object), d.rng.integers(len(wording.fillers), size=d.n)) for _ in range(2)
+    ]
     about = np.where(d.rng.random(d.n) < 0.5, "this " + types, None)
 
     first = d.rng.integers(ASPECTS, size=d.n)  # the title may repeat one clause; it says nothing that the body does not
@@ -181,7 +209,11 @@ def _texts(d: _Draw) -> dict[str, pa.Array]:
                 "Description": _body(d, [*slots, *fillers, about])}  # fmt: skip
     if d.kind == "reviews":
         return {"Title": pa.array(title, pa.string()), "Review Text": _body(d, [*slots, *fillers, about])}
-    return {"name": pa.array(title, pa.string()), "summary": _body(d, [*slots[:3], fillers[0], about]), "host_about": _body(d, [slots[3], fillers[1]])}
+    return {
+        "name": pa.array(title, pa.string()),
+        "summary": _body(d, [*slots[:3], fillers[0], about]),
+        "host_about": _body(d, [slots[3], fillers[1]]),
+    }
 
 
 def _phrase(d: _Draw, bank: list[np.ndarray], level: np.ndarray) -> np.ndarray:
