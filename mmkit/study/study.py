@@ -347,7 +347,9 @@ class Study:
             "paper": self.paper.slug, "profile": self.profile, "data": self.kind, "seeds": self.seeds, "device": self.device,
             "data_root": str(self.root) if self.root else None, "out": str(self.out), "overrides": self.overrides,
             "settings": {s.name: {"value": s.value, "source": s.source, "where": s.where} for s in self.resolved.values()},
-            "datasets": {n: {"source": d.source, "fingerprint": d.fingerprint, "counts": d.counts} for n, d in self._real.items()},
+            "datasets": {
+                n: {"source": d.source, "fingerprint": d.fingerprint, "counts": d.counts} for n, d in self._real.items()
+            },
             "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
             "hardware": _hardware(), "commit": _commit(), "code": folder.code_hash(),
             "started": datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),

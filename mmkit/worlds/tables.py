@@ -2,7 +2,8 @@ r"""The tables world: records of text, categories and numbers whose label is a k
 
 A record has hidden aspects z (4), a type a (8) and a talkativeness tau. Its text mentions each aspect with probability tau.
 The target is  eta = sqrt(s_t) f_t(z) + sqrt(s_c) f_c(c) + sqrt(s_n) f_n(n) + sqrt(s_x) f_x(z, a) + sqrt(s_e) eps,  every f
-standardised and s_e = 1 - s_t - s_c - s_n - s_x, so a share is the part of the target's variance that a modality can explain at best.
+standardised and s_e = 1 - s_t - s_c - s_n - s_x, so a share is the part of the target's variance that a modality can
+explain at best.
 f_x = z_1 sign(a): an aspect helps one type and hurts another, which no additive model can use.
 
 Kinds: `listings` (price), `reviews` (recommended or not), `pets` (five adoption speeds).

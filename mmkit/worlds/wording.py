@@ -116,8 +116,8 @@ WORDING = {
 }
 
 THEMES = (
-    "walnut linen copper maple velvet granite cotton silver cedar ivory marble bamboo leather amber olive coral denim slate pearl "
-    "birch hazel indigo saffron willow cobalt ginger cherry lemon pine rose"
+    "walnut linen copper maple velvet granite cotton silver cedar ivory marble bamboo leather amber olive coral denim slate "
+    "pearl birch hazel indigo saffron willow cobalt ginger cherry lemon pine rose"
 ).split()
 PET_NAMES = "Bella Momo Lucky Rex Luna Coco Simba Nala Bruno Kiki Oreo Tiger".split()
 
