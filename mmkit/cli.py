@@ -242,7 +242,9 @@ def run(
 
 def _show(outcome: Outcome) -> None:
     console = _console()
-    console.print(outcome.table())
+    console.print(
+        outcome.table() if outcome.claims else f"{outcome.paper}: {outcome.state}, it has no claims to judge", markup=False
+    )
     console.print(str(outcome.out), style="dim", markup=False)
 
 

@@ -6,6 +6,7 @@ A paper brings `step(model, batch) -> {"loss": tensor, ...}`; everything else is
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -96,6 +97,7 @@ def fit(
     Raises RunError when the loss is no longer finite.
     """
     acc = accelerator(device, recipe.precision)
+    batches = batches.share(acc.process_index, acc.num_processes)
     total = recipe.epochs * len(batches)
     optimizer = torch.optim.AdamW(_groups(model, recipe), fused=acc.device.type in ("cpu", "cuda"))
     model.to(acc.device)
@@ -115,19 +117,19 @@ def fit(
                 group["lr"] = peak * _schedule(history.steps, total, recipe.warmup)
             with acc.autocast():
                 losses = step(wrapped, batch)
-            if not torch.isfinite(losses["loss"]):
+            size, means, weight = _over_processes(acc, len(batch["ids"]), losses)
+            if not math.isfinite(means["loss"]):
                 raise RunError(
-                    f"loss is {losses['loss'].item()} at step {history.steps + 1} (epoch {epoch + 1}); "
+                    f"loss is {means['loss']} at step {history.steps + 1} (epoch {epoch + 1}); "
                     "lower the learning rate or use float32"
                 )
-            acc.backward(losses["loss"])
+            acc.backward(losses["loss"] * weight)
             acc.clip_grad_norm_(wrapped.parameters(), recipe.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            size = len(batch["ids"])
             count += size
-            for name, value in losses.items():  # averages are over records, not over batches
-                sums[name] = sums.get(name, 0.0) + value.detach().item() * size
+            for name, value in means.items():  # averages are over records, not over batches
+                sums[name] = sums.get(name, 0.0) + value * size
             history.steps += 1
             done_here += 1
             last = i + 1 == len(batches)
@@ -149,6 +151,19 @@ def fit(
     return history
 
 
+def _over_processes(acc: Any, size: int, losses: dict[str, Tensor]) -> tuple[int, dict[str, float], float]:
+    """(records of the whole batch, its mean losses, weight of this process's loss).
+
+    Processes may hold one record more or fewer than others, and gradients are averaged over processes: the weight turns that
+    into the mean over records.
+    """
+    means = {name: value.detach().item() for name, value in losses.items()}
+    if acc.num_processes == 1:
+        return size, means, 1.0
+    whole, *sums = acc.reduce(torch.tensor([size, *(size * value for value in means.values())], device=acc.device)).tolist()
+    return round(whole), {name: value / whole for name, value in zip(means, sums, strict=True)}, size * acc.num_processes / whole
+
+
 def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Two parameter groups: the encoder's, and the rest."""
     inside = [p for name, p in model.named_parameters() if p.requires_grad and name.startswith("encoder.")]
@@ -159,7 +174,7 @@ def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 
 def _schedule(step: int, total: int, warmup: float) -> float:
     rising = warmup * total
-    return (step + 1) / rising if step < rising else (total - step) / max(total - rising, 1)
+    return min((step + 1) / rising, 1.0) if step < rising else (total - step) / max(total - rising, 1)
 
 
 # --- checkpoints: safetensors for every tensor, JSON for the rest ---------------------------------------------------
@@ -207,23 +222,23 @@ def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
         acc.unwrap_model(model).load_state_dict(
             {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         )
-    except (OSError, ValueError, KeyError, RuntimeError, Exception) as why:
+        state = optimizer.state_dict()
+        state["state"] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, i, key = name.split(".", 2)
+                state["state"].setdefault(int(i), {})[key] = tensor
+        optimizer.load_state_dict(state)
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors and acc.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        for name, value in whole["history"].items():
+            setattr(history, name, value)
+        return _State(**whole["at"])
+    except Exception as why:  # whatever a damaged file makes any of these libraries raise
         raise DataError(
             f"{folder}: this checkpoint cannot be continued ({why}); delete the folder to train from the start"
         ) from why
-    state = optimizer.state_dict()
-    state["state"] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, i, key = name.split(".", 2)
-            state["state"].setdefault(int(i), {})[key] = tensor
-    optimizer.load_state_dict(state)
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors and acc.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
-    for name, value in whole["history"].items():
-        setattr(history, name, value)
-    return _State(**whole["at"])
 
 
 # --- prediction -----------------------------------------------------------------------------------------------------

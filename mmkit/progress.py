@@ -25,7 +25,6 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.cell, self.cells, self.unit = 0, 0, "cell"
         self._first: tuple[float, int] | None = None  # when trials were first seen, and how many were done then
-        self._told: dict[str, Any] | None = None
         self._start = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw if self.stream.isatty() else self._log, daemon=True)
@@ -42,12 +41,12 @@ class Progress:
             self._say(f"{self.line()}, {'done' if kind is None else 'stopped'}")
 
     def trials(self) -> dict[str, Any] | None:
-        """{done, total, label} as the study last wrote it (it removes its file at the end); None before it has begun."""
+        """{done, total, label} as the study last wrote it; None before it has begun, and after it has ended."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             told = json.loads((self.out / "progress.json").read_text(encoding="utf-8")) if self.out else None
             if told and isinstance(told["done"], int) and isinstance(told["total"], int):
-                self._told = told
-        return self._told
+                return told
+        return None
 
     def seconds_left(self, done: int, total: int) -> float | None:
         """From the pace since the first look; cached trials that were done before do not count."""

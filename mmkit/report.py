@@ -134,20 +134,23 @@ def _null(claim: dict[str, Any]) -> str:
     return f"{interval(null)} ({null.get('name', 'null')})" if interval(null) else ""
 
 
-def _scores(run: Run) -> tuple[tuple[str, ...], Rows]:
-    """Mean over seeds and standard deviation: one row per method and world, one column per data set and metric."""
-    values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    columns: dict[str, None] = {}
+def _scores(run: Run) -> list[tuple[str, tuple[str, ...], Rows]]:
+    """(heading, columns, rows) per data set. Mean over seeds and standard deviation; a row per world and method."""
+    values: dict[str, dict[tuple[str, str], dict[str, list[float]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for row in run.scores:
         try:
-            column = f"{row['data']} {row['metric']}" + ("" if row["split"] == "test" else f" ({row['split']})")
-            values[row["method"], row["world"]][column].append(float(row["value"]))
+            metric = row["metric"] + ("" if row["split"] == "test" else f" ({row['split']})")
+            values[row["data"]][row["world"], row["method"]][metric].append(float(row["value"]))
         except (KeyError, TypeError, ValueError):
             run.problems.append(f"scores.csv has a row that is no score: {row}")
             break
-        columns[column] = None
-    cells = [(world, method, *(_mean(by.get(c, [])) for c in columns)) for (method, world), by in values.items()]
-    return ("world", "method", *columns), sorted(cells, key=lambda c: (c[0] != "main", c[0]))  # stable: methods keep their order
+    tables = []
+    for data, lines in values.items():
+        metrics = list(dict.fromkeys(metric for by in lines.values() for metric in by))
+        rows = [(*line, *(_mean(by.get(m, [])) for m in metrics)) for line, by in lines.items()]
+        rows.sort(key=lambda row: (row[0] != "main", row[0]))  # stable: methods keep their order
+        tables.append((f"Scores on {data}: mean ± standard deviation over seeds", ("world", "method", *metrics), rows))
+    return tables
 
 
 def _mean(values: list[float]) -> str:
@@ -239,12 +242,12 @@ def markdown(runs: Sequence[Run]) -> str:
     """The report as GitHub Markdown; figures are linked by their path."""
     parts = ["# Report", "## Summary", _md_table(SUMMARY_COLUMNS, _summary(runs))]
     for run in runs:
-        score_columns, scores = _scores(run)
+        scores = _scores(run)
         parts.append(f"## {_md(run.name)}")
         parts += [f"> {_md(problem)}" for problem in run.problems]
         for heading, columns, rows in (
             ("Claims", CLAIM_COLUMNS, _claims(run)),
-            ("Scores: mean ± standard deviation over seeds", score_columns, scores),
+            *scores,
             ("Settings", SETTING_COLUMNS, _settings(run)),
             ("Cost", COST_COLUMNS, _costs(run)),
             ("This run", ("what", "value"), _facts(run)),
@@ -287,11 +290,11 @@ def html_page(runs: Sequence[Run]) -> str:
     esc = html.escape
     body = ["<h1>Report</h1>", _html_table("Summary", SUMMARY_COLUMNS, _summary(runs))]
     for n, run in enumerate(runs):
-        score_columns, scores = _scores(run)
+        scores = _scores(run)
         body.append(f'<section id="run-{n}"><h2>{esc(run.name)}</h2>' + (f"<p>{esc(run.title)}</p>" if run.title else ""))
         body += [f'<p class="problem">{esc(problem)}</p>' for problem in run.problems]
         body.append(_html_table("Claims", CLAIM_COLUMNS, _claims(run)))
-        body.append(_html_table("Scores: mean ± standard deviation over seeds", score_columns, scores))
+        body += [_html_table(*table) for table in scores]
         body += [_html_figure(figure) for figure in run.figures]
         more = [("Settings and where they come from", SETTING_COLUMNS, _settings(run)), ("Cost", COST_COLUMNS, _costs(run)),
                 ("This run", ("what", "value"), _facts(run))]  # fmt: skip

@@ -174,12 +174,15 @@ def _check_workers(jobs: int | None, backend: str) -> None:
 
 def _environment(jobs: int | None, backend: str) -> dict[str, str]:
     """What the notebook finds in its environment; relative folders count from the caller's, the kernel works elsewhere."""
-    env = {"MMKIT_BACKEND": backend} | ({"MMKIT_JOBS": str(jobs)} if jobs else {})  # else the study counts cores, or GPUs
+    env = {"MMKIT_BACKEND": backend, "MMKIT_LIVE": "0"} | ({"MMKIT_JOBS": str(jobs)} if jobs else {})  # else the study counts cores, or GPUs
     given = {name: os.environ[name] for name in ("MMKIT_DATA", "MMKIT_RUNS") if os.environ.get(name)}
     return env | {name: str(Path(value).expanduser().absolute()) for name, value in given.items()}
 
 
 def _unchanged(ready: Plan) -> Outcome | None:
+    """The stored outcome when nothing has changed since. Real files may change in place, so those runs look at them again."""
+    if ready.values.get("DATA") == "real":
+        return None
     book, record = read_json(ready.out / "runner.json"), read_json(ready.out / "run.json")
     if not isinstance(book, dict) or not isinstance(record, dict):
         return None

@@ -128,6 +128,8 @@ def hub_tokenizer(name: str) -> Tokenizer:
     backend = getattr(loaded, "backend_tokenizer", None)
     if backend is None:
         raise SettingsError(f"encoder {name!r} has no fast tokenizer; choose an encoder that has one")
+    backend.no_truncation()  # some published tokenizers cut and pad by themselves; padding would count as text here
+    backend.no_padding()
     first = loaded.cls_token_id if loaded.cls_token_id is not None else loaded.bos_token_id
     last = loaded.sep_token_id if loaded.sep_token_id is not None else loaded.eos_token_id
     if None in (first, last, loaded.pad_token_id):

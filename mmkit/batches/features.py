@@ -28,6 +28,7 @@ class TableFeatures:
     encoding: str = "onehot"  # onehot | binary (level number in base 2, as the paper's clothing and listing settings do)
     levels: list[np.ndarray] = field(default_factory=list)
     _numbers: Any = None
+    _known: np.ndarray | None = None  # which number columns training saw a value of
 
     def fit(self, table: pa.Table) -> TableFeatures:
         from sklearn.impute import SimpleImputer
@@ -39,8 +40,9 @@ class TableFeatures:
         self.levels = [np.unique(self._strings(table, name)) for name in self.schema.categories]
         if self.schema.numbers:
             quantiles = QuantileTransformer(n_quantiles=min(1000, table.num_rows), output_distribution="normal", subsample=None)
-            imputer = SimpleImputer(strategy="median", keep_empty_features=True)  # an all-missing column becomes zeros
-            self._numbers = make_pipeline(imputer, quantiles).fit(_matrix(table, self.schema.numbers))
+            imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+            values = _matrix(table, self.schema.numbers)
+            self._numbers, self._known = make_pipeline(imputer, quantiles).fit(values), ~np.isnan(values).all(axis=0)
         return self
 
     def transform(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +51,9 @@ class TableFeatures:
             self._encode(self._strings(table, name), seen) for name, seen in zip(self.schema.categories, self.levels, strict=True)
         ]
         empty = np.zeros((table.num_rows, 0), dtype=np.float32)
-        numbers = self._numbers.transform(_matrix(table, self.schema.numbers)) if self._numbers is not None else empty
+        numbers = empty
+        if self._numbers is not None:  # a column that training never saw a value of says nothing: zeros
+            numbers = np.where(self._known, self._numbers.transform(_matrix(table, self.schema.numbers)), 0.0)
         return np.concatenate([empty, *blocks], axis=1), numbers.astype(np.float32)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,7 +54,13 @@ class Batches:
         self.dense = {name: torch.from_numpy(np.array(array)) for name, array in columns.dense.items()}
 
     def __len__(self) -> int:
-        return max(round(len(self.columns) / self.size), 1)
+        return max(math.ceil(len(self.columns) / self.size - 0.5), 1)  # half down: 7 by 2 would leave one alone
+
+    def share(self, rank: int, world: int) -> Batches:
+        """The same batches, of which process `rank` out of `world` gets its slice."""
+        mine = copy.copy(self)
+        mine.rank, mine.world = rank, world
+        return mine
 
     def epoch(self, number: int = 0, skip: int = 0) -> Iterator[Batch]:
         """Batches of epoch `number`, without the first `skip` (already done before an interruption)."""

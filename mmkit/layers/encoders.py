@@ -59,7 +59,7 @@ def hub_encoder(name: str, dropout: float = 0.1) -> TextEncoder:
     from transformers import AutoModel
 
     try:
-        model = AutoModel.from_pretrained(name)
+        model = AutoModel.from_pretrained(name, dtype=torch.float32)  # else as stored, which may be half precision
     except (OSError, ValueError) as why:
         raise SettingsError(
             f"text encoder {name!r} could not be loaded: {why}. Use encoder = 'scratch' without downloads, or give a local folder"

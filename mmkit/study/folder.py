@@ -14,6 +14,18 @@ from typing import IO, Any
 from mmkit.errors import RunError
 
 HOME = Path(__file__).parents[1]
+# These start a run or show it afterwards; the numbers do not depend on them.
+AROUND_A_RUN = (
+    "__main__.py",
+    "cli.py",
+    "doctor.py",
+    "execution.py",
+    "parameters.py",
+    "progress.py",
+    "report.py",
+    "runner.py",
+    "student.py",
+)
 # What a trial's numbers depend on. Changing a plot or the command line leaves finished trials valid.
 TRIAL_ROOMS = (
     "errors.py",
@@ -58,9 +70,9 @@ def lock(out: Path) -> Lock:
         raise RunError(
             f"{out}: another run is using this folder (process {holder}); wait for it, or give this run its own folder with --out"
         ) from why
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
+    with contextlib.suppress(OSError):  # a full disk: held all the same, only without our number
+        os.ftruncate(handle.fileno(), 0)
+        os.write(handle.fileno(), str(os.getpid()).encode())
     return Lock(handle)
 
 
@@ -104,9 +116,11 @@ def write_json(path: Path, content: Any) -> None:
 
 @cache
 def code_hash(rooms: tuple[str, ...] = ()) -> str:
-    """Fingerprint of the library's sources (all of it, or these rooms): a changed program is a different run."""
+    """Fingerprint of the sources that a notebook's results depend on (or of these rooms): another program, another run."""
     files = sorted(
-        f for f in HOME.rglob("*") if f.suffix in (".py", ".toml") and (not rooms or f.relative_to(HOME).parts[0] in rooms)
+        f
+        for f in HOME.rglob("*")
+        if f.suffix in (".py", ".toml") and f.name not in AROUND_A_RUN and (not rooms or f.relative_to(HOME).parts[0] in rooms)
     )
     digest = hashlib.sha256()
     for file in files:

@@ -8,6 +8,8 @@ import json
 import math
 import os
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,9 +52,10 @@ def load(path: Path) -> Result | None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         rows = [(split, metric, math.nan if value is None else float(value)) for split, metric, value in kept["rows"]]
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        packed = io.BytesIO(path.with_suffix(".npz").read_bytes())  # numpy leaves a broken file open
+        with np.load(packed, allow_pickle=False) as arrays:
             return Result(rows, kept["cost"], {name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from mmkit import claims as claims_room
-from mmkit import papers
+from mmkit import papers, readers
 from mmkit.errors import ClaimError, DataError, SettingsError
 from mmkit.schema import Dataset, Split
 from mmkit.study import folder, pool
@@ -135,12 +135,21 @@ class Study:
             try:
                 self._real[name] = self.module.real(name, self.paper.facts, self.root)
             except DataError as why:
-                if why.problems:  # it is there and it is broken
-                    raise
+                if any(readers.READERS[r].locate(self.root) for r in self.paper.facts["data"][name]["readers"]):
+                    raise  # it is there and it is broken
                 absent.append(str(why))
         if not self._real:
             raise DataError(f"none of the data sets {', '.join(self.settings['datasets'])} is in {self.root}", absent)
         self.absent = absent
+        few = [
+            f"{name}: fold {seed} of {len(dataset.records)} records has {' / '.join(map(str, sizes))} of them"
+            for name, dataset in self._real.items()
+            for seed in self.seeds
+            if min(sizes := [len(part) for part in self.module.splits(dataset, self._trial(name, "", seed, ""), self.settings)]) < 1
+        ]
+        if few:
+            summary = "too few records: training, validation and test need at least one each"
+            raise DataError(summary, few, "Give more records or fewer folds (SETTINGS['folds']).")
 
     @property
     def datasets(self) -> list[str]:
@@ -235,7 +244,7 @@ class Study:
 
     def _progress(self, bar: Any, done: int) -> None:
         bar.update(done)
-        folder.write_json(self.out / "progress.json", {"done": done, "total": bar.total, "label": bar.label})
+        folder.write_json(self.out / "progress.json", {"done": done, "total": bar.total, "label": ""})
 
     def _tidy(self, trials: list[Trial]) -> pd.DataFrame:
         in_table = {(d, m) for d, facts in self.paper.facts["data"].items() for m in facts["columns"]}

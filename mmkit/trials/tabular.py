@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -30,17 +31,20 @@ PUBLISHED_ENCODER = {
 
 def world(data: str, name: str, seed: int, records: int) -> Dataset:
     """The generated data set behind a world's name. Raises SettingsError for a name that is no world."""
-    kind, _, what = name.partition(":")
     if name == "main":
         return tables.make(data, records, seed)
+    kind, _, what = name.partition(":")
     if kind == "null":
         return tables.make(data, records, seed, null=what)
-    knob, _, value = what.partition("=")
-    if kind == "sweep" and knob == "table":  # its share of the target, split as in the preset; no interaction
-        return tables.make(data, records, seed, category=0.6 * float(value), number=0.4 * float(value), cross=0.0)
-    if kind == "sweep" and knob == "columns":  # a quarter are numbers; always three columns are informative, the rest is noise
-        numbers = max(int(value) // 4, 1)
-        return tables.make(data, records, seed, n_cat=int(value) - numbers, n_num=numbers, informative_cat=2, informative_num=1)
+    if table := re.fullmatch(
+        r"sweep:table=(\d+(?:\.\d+)?)", name
+    ):  # its share of the target, split as in the preset; no interaction
+        share = float(table[1])
+        return tables.make(data, records, seed, category=0.6 * share, number=0.4 * share, cross=0.0)
+    if columns := re.fullmatch(r"sweep:columns=(\d+)", name):  # a quarter are numbers; three say something, the rest is noise
+        numbers = max(int(columns[1]) // 4, 1)
+        sizes = {"n_cat": int(columns[1]) - numbers, "n_num": numbers, "informative_cat": 2, "informative_num": 1}
+        return tables.make(data, records, seed, **sizes)
     raise SettingsError(f"no world {name!r}; known: main, null:<name>, sweep:table=<share>, sweep:columns=<number>")
 
 
@@ -137,6 +141,9 @@ def build(method: str, prepared: Prepared, settings: dict[str, Any], data: str):
         )
     elif method != "table_only":
         encoder = hub_encoder(name, settings["dropout"])
+        limit = getattr(encoder.model.config, "max_position_embeddings", None) or settings["max_tokens"]
+        if settings["max_tokens"] > limit:
+            raise SettingsError(f"max_tokens = {settings['max_tokens']}, but encoder {name!r} reads at most {limit}")
     return TabularText(encoder, method, *prepared.sizes, outputs, settings["head"])
 
 
@@ -316,7 +323,8 @@ def _bins(schema: TableSchema, name: str | None, train: Any, wanted: list[Any]) 
     if name in schema.categories:
         levels = {level: i for i, level in enumerate(sorted(set(train[name].to_pylist()), key=str))}
         return [np.array([levels.get(v, len(levels)) for v in t[name].to_pylist()]) for t in wanted], len(levels) + 1
-    edges = np.unique(np.nanquantile(train[name].to_numpy().astype(float), np.linspace(0.1, 0.9, 9)))
+    known = train[name].drop_null().to_numpy().astype(float)
+    edges = np.unique(np.quantile(known, np.linspace(0.1, 0.9, 9))) if len(known) else known
     return [
         np.where(np.isnan(v := t[name].to_numpy().astype(float)), len(edges) + 1, np.searchsorted(edges, v, side="right"))
         for t in wanted

@@ -5,6 +5,7 @@ Everything here is a lookup table built once; a record's text is then a vectoris
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -136,7 +137,7 @@ def clauses(kind: str) -> list[list[np.ndarray]]:
 
 def foreign(text: str) -> str:
     """The same text in the second language: every word is replaced by a made-up one, always the same."""
-    return " ".join(w if len(w) < 2 else w[::-1].translate(str.maketrans("aeiou", "ouaie")) + "u" for w in text.split(" "))
+    return re.sub(r"\S\S+", lambda word: word[0][::-1].translate(str.maketrans("aeiou", "ouaie")) + "u", text)
 
 
 def misspell(text: str, rng: np.random.Generator) -> str:
