@@ -92,7 +92,7 @@ def fit(
     """Train `model` in place and return its history; the model ends on the device it was trained on.
 
     checkpoint: folder that is written every `every` steps and after each epoch; when it holds a checkpoint training goes on
-    from there and ends with the same numbers as an uninterrupted run (same device, thread count and library versions).
+    from there and ends with the same numbers as an uninterrupted run (one process, same device, thread count and versions).
     stop_after: stop after this many steps of this call (used to test interruptions).
     Raises RunError when the loss is no longer finite.
     """

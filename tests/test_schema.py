@@ -1,0 +1,125 @@
+"""What fits a schema and what does not; splits that leak nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mmkit.errors import DataError
+from mmkit.schema import Column, Dataset, Split, TableSchema
+
+COLUMNS = (
+    Column("note", "text"),
+    Column("colour", "category", levels=("red", "blue")),
+    Column("age", "number", low=0, high=9),
+)
+BINARY = TableSchema("toy", "binary", COLUMNS, "liked", ("no", "yes"))
+PRICED = TableSchema("toy", "regression", COLUMNS, "price")
+
+
+def table(schema=BINARY, **changes):
+    columns = {"note": ["a", None, "c"], "colour": ["red", None, "blue"], "age": [0.0, None, 9.0], schema.label: [0, 1, 1]}
+    return pa.table({**columns, **changes}, schema=schema.arrow)
+
+
+def test_roles_and_types():
+    assert (BINARY.text, BINARY.categories, BINARY.numbers) == (["note"], ["colour"], ["age"])
+    assert [f.type for f in BINARY.arrow] == [pa.string(), pa.string(), pa.float64(), pa.int64()]
+    assert PRICED.arrow.field("price").type == pa.float64()
+    assert not BINARY.problems(table())
+    assert not PRICED.problems(table(PRICED, price=[1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "changes", "place", "expected"),
+    [
+        (BINARY, {"age": [0.0, 9.5, -0.5]}, ["row 1, column 'age': 9.5", "row 2, column 'age': -0.5"], "a finite number in [0, 9]"),
+        (BINARY, {"age": [float("nan"), 1.0, float("inf")]}, ["row 0, column 'age': nan", "row 2, column 'age': inf"], "finite"),
+        (BINARY, {"colour": ["red", "green", None]}, ["row 1, column 'colour': 'green'"], "one of red, blue"),
+        (BINARY, {"liked": [0, 2, -1]}, ["row 1, column 'liked': 2", "row 2, column 'liked': -1"], "in [0, 1]"),
+        (PRICED, {"price": [1.0, float("nan"), 2.0]}, ["label 'price' has infinite or NaN values"], "expected finite numbers"),
+    ],
+)
+def test_every_wrong_value_is_told_with_its_place(schema, changes, place, expected):
+    found = schema.problems(table(schema, **changes))
+    assert len(found) == len(place)
+    for told, where in zip(found, place, strict=True):
+        assert where in told
+        assert expected in told
+
+
+def test_missing_columns_wrong_types_and_missing_labels():
+    found = BINARY.problems(table().drop_columns(["note"]).set_column(2, "liked", pa.array(["0", "1", "1"])))
+    assert found == ["toy: column 'note' is missing, expected string", "toy: column 'liked' is string, expected int64"]
+    loose = pa.schema([f.with_nullable(True) for f in BINARY.arrow])
+    unlabelled = pa.table({**table().to_pydict(), "liked": [0, None, 1]}, schema=loose)
+    assert BINARY.problems(unlabelled) == ["toy: label 'liked' is missing in 1 rows, expected a value in every row"]
+
+
+def test_a_dataset_refuses_what_does_not_fit():
+    with pytest.raises(DataError, match=r"(?s)toy: 1 problems in here.*row 1, column 'age'"):
+        Dataset("toy", BINARY, Split(table(age=[0.0, 10.0, 1.0])), "here")
+    with pytest.raises(DataError, match="toy: no records in here"):
+        Dataset("toy", BINARY, Split(table().slice(0, 0)), "here")
+
+
+def test_a_record_is_a_dict_and_truth_follows_its_rows():
+    split = Split(table(), pa.table({"eta": [0.1, 0.2, 0.3]}))
+    assert split[1] == {"note": None, "colour": None, "age": None, "liked": 1}
+    assert split[-1] == split[2]
+    taken = split.take([2, 0])
+    assert taken.table["note"].to_pylist() == ["c", "a"]
+    assert taken.truth["eta"].to_pylist() == [0.3, 0.1]
+
+
+def numbered(n, classes=3):
+    """A data set whose records carry their own row number, in `age`."""
+    schema = TableSchema("rows", "multiclass", (Column("age", "number"),), "y", tuple("abcdef"[:classes]))
+    y = np.repeat(np.arange(classes), [n // 2, n // 3, n - n // 2 - n // 3])
+    return Dataset("rows", schema, Split(pa.table({"age": np.arange(n, dtype=float), "y": y}, schema=schema.arrow)), "here")
+
+
+def rows(split):
+    return split.table["age"].to_numpy().astype(int)
+
+
+@pytest.mark.parametrize("n", [60, 601])
+def test_parts_are_disjoint_complete_and_stratified(n):
+    data, shares = numbered(n), (0.6, 0.1, 0.3)
+    parts = data.parts(shares, seed=3)
+    assert sorted(np.concatenate([rows(p) for p in parts])) == list(range(n))
+    for part, share in zip(parts, shares, strict=True):
+        for label in range(3):
+            have, whole = (part.table["y"].to_numpy() == label).sum(), (data.labels == label).sum()
+            assert abs(have - share * whole) <= 1.0
+    again, other = data.parts(shares, seed=3), data.parts(shares, seed=4)
+    assert all(np.array_equal(rows(a), rows(b)) for a, b in zip(parts, again, strict=True))
+    assert not np.array_equal(rows(parts[2]), rows(other[2]))
+    start = data.labels.cumsum()  # not the first rows of each class: a real draw
+    assert len(start) == n
+    assert np.corrcoef(rows(parts[0]), np.arange(len(parts[0])))[0, 1] > 0.9  # file order is kept inside a part
+    assert rows(parts[2])[0] < 0.3 * n
+
+
+@pytest.mark.parametrize("of", [2, 4, 7])
+def test_every_record_is_tested_in_exactly_one_fold(of):
+    data = numbered(101)
+    tested = []
+    for k in range(of):
+        train, test = data.fold(k, of, seed=42)
+        assert not set(rows(train)) & set(rows(test))
+        assert len(train) + len(test) == 101
+        for label in range(3):
+            whole = (data.labels == label).sum()
+            assert abs((test.table["y"].to_numpy() == label).sum() - whole / of) <= 1.0
+        tested.append(rows(test))
+    assert sorted(np.concatenate(tested)) == list(range(101))
+
+
+def test_a_regression_is_split_without_classes():
+    prices = pa.array(np.linspace(1, 2, 50))
+    data = Dataset("toy", PRICED, Split(pa.table({"note": ["x"] * 50, "colour": ["red"] * 50, "age": np.zeros(50), "price": prices}, schema=PRICED.arrow)), "here")  # noqa: E501  # fmt: skip
+    parts = data.parts((0.5, 0.5), seed=0)
+    assert [len(p) for p in parts] == [25, 25]
+    assert abs(parts[0].table["price"].to_numpy().mean() - 1.5) < 0.15  # a draw, not the cheap half
