@@ -16,7 +16,7 @@ STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help replicate test lab bench clean
+.PHONY: help replicate test lab bench publish clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make test        check the code and run all tests, notebooks included"
 	@echo "make bench       measure speed (not part of make test)"
+	@echo "make publish     put the outputs and figures of the lab runs into notebooks/ and figures/"
 	@echo "make clean       remove .venv and caches; runs/ stays"
 	@echo "The first of these sets up .venv: about 2 minutes and 6 GB, or 1 GB without a GPU and with"
 	@echo "TORCH_INDEX=https://download.pytorch.org/whl/cpu make ..."
@@ -48,6 +49,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(PYTEST) -q tests/bench
+
+publish: $(STAMP)
+	$(BIN)/python notebooks/publish.py runs/*/lab-world
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

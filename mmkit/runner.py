@@ -174,7 +174,8 @@ def _check_workers(jobs: int | None, backend: str) -> None:
 
 def _environment(jobs: int | None, backend: str) -> dict[str, str]:
     """What the notebook finds in its environment; relative folders count from the caller's, the kernel works elsewhere."""
-    env = {"MMKIT_BACKEND": backend, "MMKIT_LIVE": "0"} | ({"MMKIT_JOBS": str(jobs)} if jobs else {})  # else the study counts cores, or GPUs
+    env = {"MMKIT_BACKEND": backend, "MMKIT_LIVE": "0"}
+    env |= {"MMKIT_JOBS": str(jobs)} if jobs else {}  # else the study counts cores, or GPUs
     given = {name: os.environ[name] for name in ("MMKIT_DATA", "MMKIT_RUNS") if os.environ.get(name)}
     return env | {name: str(Path(value).expanduser().absolute()) for name, value in given.items()}
 

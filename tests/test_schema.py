@@ -34,7 +34,12 @@ def test_roles_and_types():
 @pytest.mark.parametrize(
     ("schema", "changes", "place", "expected"),
     [
-        (BINARY, {"age": [0.0, 9.5, -0.5]}, ["row 1, column 'age': 9.5", "row 2, column 'age': -0.5"], "a finite number in [0, 9]"),
+        (
+            BINARY,
+            {"age": [0.0, 9.5, -0.5]},
+            ["row 1, column 'age': 9.5", "row 2, column 'age': -0.5"],
+            "a finite number in [0, 9]",
+        ),
         (BINARY, {"age": [float("nan"), 1.0, float("inf")]}, ["row 0, column 'age': nan", "row 2, column 'age': inf"], "finite"),
         (BINARY, {"colour": ["red", "green", None]}, ["row 1, column 'colour': 'green'"], "one of red, blue"),
         (BINARY, {"liked": [0, 2, -1]}, ["row 1, column 'liked': 2", "row 2, column 'liked': -1"], "in [0, 1]"),

@@ -18,12 +18,14 @@ from mmkit.worlds import tables
 
 SCHEMA = TableSchema(
     "toy", "binary",
-    (Column("title", "text"), Column("body", "text"), Column("colour", "category"), Column("size", "category"), Column("age", "number"), Column("fee", "number")),
+    (Column("title", "text"), Column("body", "text"), Column("colour", "category"), Column("size", "category"),
+     Column("age", "number"), Column("fee", "number")),
     "y", ("no", "yes"),
 )  # fmt: skip
 TABLE = pa.table(
     {
-        "title": ["Good", None, ""], "body": ["very good", "bad", None], "colour": ["red", None, "blue"], "size": ["XL", "S", None],
+        "title": ["Good", None, ""], "body": ["very good", "bad", None],
+        "colour": ["red", None, "blue"], "size": ["XL", "S", None],
         "age": [37.0, None, -2.0], "fee": [0.5, 1e7, None], "y": [1, 0, 1],
     },
     schema=SCHEMA.arrow,
@@ -50,7 +52,9 @@ def test_serialise_writes_categories_then_numbers_behind_the_texts():
 
 def test_serialise_works_without_numbers_or_categories():
     for role, expected in (("number", "Good / red XL"), ("category", "Good / 37 0.5")):
-        schema = TableSchema("t", "binary", tuple(c for c in SCHEMA.columns if c.role != role and c.name != "body"), "y", ("n", "y"))
+        schema = TableSchema(
+            "t", "binary", tuple(c for c in SCHEMA.columns if c.role != role and c.name != "body"), "y", ("n", "y")
+        )
         assert text.serialise(TABLE, schema, " / ")[0] == expected
 
 

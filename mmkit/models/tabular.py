@@ -203,6 +203,7 @@ COMBINERS = {
     "weighted_sum": WeightedSum,
     "attention_dynamic": lambda *sizes: Attention(*sizes, variant="dynamic"),
     "attention_2021": lambda *sizes: Attention(*sizes, variant="2021"),
+    "gating_uncapped": lambda *sizes: Gating(*sizes, beta=1e3),  # alpha is 1: what does the cap cost?
     "table_only": TableOnly,
 }
 TABLE_3 = (

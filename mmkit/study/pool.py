@@ -8,8 +8,12 @@ import json
 import math
 import os
 import re
+import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +29,7 @@ NOT_IN_KEY = ("datasets", "methods", "sweeps")  # which trials are run, not what
 
 @dataclass(frozen=True)
 class Job:
-    """A trial with all it needs to run in any process: `run(trial, settings, **how)` -> Result, kept at `path`."""
+    """A trial with all it needs in any process: `run(trial, settings, checkpoint=, **how)` -> Result, kept at `path`."""
 
     trial: Trial
     settings: dict[str, Any]
@@ -67,12 +71,32 @@ def keep(path: Path, result: Result) -> None:
 
 
 def work(job: Job) -> Path:
-    """Run one job in this process with one thread and keep it."""
+    """Run one job in this process with one thread and keep it; a training that was interrupted goes on from its checkpoint."""
     from mmkit.fit import one_thread
 
+    checkpoint = job.path.with_suffix(".checkpoint")
     with one_thread():
-        keep(job.path, job.run(job.trial, job.settings, **job.how))
+        keep(job.path, job.run(job.trial, job.settings, checkpoint=checkpoint, **job.how))
+    shutil.rmtree(checkpoint, ignore_errors=True)
     return job.path
+
+
+def _work_for(parent: int, job: Job) -> Path:
+    """`work` in a worker process of `parent`."""
+    _end_with(parent)
+    return work(job)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Follow a parent that is killed: an orphan would compute on, then wait for work with all its memory for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run(jobs: Sequence[Job], workers: int, backend: str) -> Iterator[Path]:
@@ -90,7 +114,8 @@ def run(jobs: Sequence[Job], workers: int, backend: str) -> Iterator[Path]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         with parallel_config(backend=backend, n_jobs=workers, **threads):
-            yield from Parallel(return_as="generator_unordered")(delayed(work)(job) for job in jobs)
+            one = partial(_work_for, os.getpid()) if backend == "loky" else work
+            yield from Parallel(return_as="generator_unordered")(delayed(one)(job) for job in jobs)
     except Exception as why:
         if type(why).__name__ == "TerminatedWorkerError":
             raise RunError(

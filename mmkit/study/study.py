@@ -145,7 +145,8 @@ class Study:
             f"{name}: fold {seed} of {len(dataset.records)} records has {' / '.join(map(str, sizes))} of them"
             for name, dataset in self._real.items()
             for seed in self.seeds
-            if min(sizes := [len(part) for part in self.module.splits(dataset, self._trial(name, "", seed, ""), self.settings)]) < 1
+            for parts in [self.module.splits(dataset, self._trial(name, "", seed, ""), self.settings)]
+            if min(sizes := [len(part) for part in parts]) < 1
         ]
         if few:
             summary = "too few records: training, validation and test need at least one each"
@@ -156,11 +157,11 @@ class Study:
         """Names of the data sets of this run; on real data those that were found."""
         return [name for name in self.settings["datasets"] if self.kind == "world" or name in self._real]
 
-    def data(self, name: str, world: str = "main") -> Data:
-        """A data set and the parts of it that the first seed uses. world: main, null:<name> or sweep:<knob>=<value>."""
+    def data(self, name: str, world: str = "main", seed: int | None = None) -> Data:
+        """A data set and the parts that `seed` (default: the first) uses. world: main, null:<name> or sweep:<knob>=<value>."""
         if name not in self.datasets:
             raise SettingsError(f"no data set {name!r} in this run; there are: {', '.join(self.datasets)}")
-        trial = self._trial(name, world, self.seeds[0], "")
+        trial = self._trial(name, world, self.seeds[0] if seed is None else seed, "")
         dataset = (
             self._real[name]
             if self.kind == "real"

@@ -21,6 +21,7 @@ from mmkit.worlds import tables
 
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
 VALIDATION = 0.1  # of a fold's training part
+LONG = 1000  # steps from which training is worth checkpoints, one every so many
 WITHOUT_TRAINING = ("constant", "best_column", "oracle")
 PUBLISHED_ENCODER = {
     "reviews": "bert-base-uncased",
@@ -155,17 +156,23 @@ def run(
     root: Path | None = None,
     reader: str = "",
     fingerprint: str = "",
+    checkpoint: Path | None = None,
 ) -> Result:
-    """Train and score one method. Same trial, settings and thread count: same numbers."""
+    """Train and score one method. Same trial, settings and thread count: same numbers.
+
+    checkpoint: folder from which a long training that was interrupted goes on; left for the caller to remove.
+    """
     began = time.perf_counter()
     frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in settings.items()))
     prepared = _prepared(trial.data, trial.world, trial.seed, trial.method == "unimodal", frozen, root, reader, fingerprint)
     if trial.method in WITHOUT_TRAINING:
         return _without_training(trial, settings, root, reader, fingerprint, prepared)
-    return _trained(trial, settings, device, prepared, began)
+    return _trained(trial, settings, device, prepared, began, checkpoint)
 
 
-def _trained(trial: Trial, settings: dict[str, Any], device: str, prepared: Prepared, began: float) -> Result:
+def _trained(
+    trial: Trial, settings: dict[str, Any], device: str, prepared: Prepared, began: float, checkpoint: Path | None
+) -> Result:
     import torch
 
     from mmkit.batches import Batches
@@ -183,9 +190,10 @@ def _trained(trial: Trial, settings: dict[str, Any], device: str, prepared: Prep
     floor = predict(model, test, _outputs) if trial.world != "real" else {}  # what the untrained model relies on
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    history = fit(
-        model, _step(task), Batches(train, settings["batch_size"], shuffle=True, seed=trial.seed), recipe, device=device
-    )
+    batches = Batches(train, settings["batch_size"], shuffle=True, seed=trial.seed)
+    if len(batches) * settings["epochs"] <= LONG:
+        checkpoint = None
+    history = fit(model, _step(task), batches, recipe, device=device, checkpoint=checkpoint, every=LONG)
     valid, test_out = (predict(model, b, _outputs) for b in (Batches(prepared.parts["valid"], 256), test))
     rows = _scores(prepared, target.back(valid["logits"].numpy()), target.back(test_out["logits"].numpy()))
     rows += [("train", "loss", history.losses[-1]["loss"]), ("train", "truncated", prepared.cut)]

@@ -32,7 +32,9 @@ def test_one_hot_as_scikit_learn():
         mine, _ = features.transform(part.table)
         assert mine.dtype == np.float32
         np.testing.assert_array_equal(mine, encoder.transform(strings(part.table)))
-    assert features.names == [f"{c} = {level}" for c, levels in zip(WORLD.schema.categories, encoder.categories_, strict=True) for level in levels]
+    assert features.names == [
+        f"{c} = {level}" for c, levels in zip(WORLD.schema.categories, encoder.categories_, strict=True) for level in levels
+    ]
 
 
 def test_numbers_as_scikit_learn_after_the_training_median():

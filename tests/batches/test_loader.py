@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,7 +17,9 @@ RNG = np.random.default_rng(0)
 
 def columns(n, longest=60):
     ids = [[int(i)] * int(length) for i, length in enumerate(RNG.integers(1, longest, n))]
-    return Columns(pa.array(ids, pa.list_(pa.int32())), {"row": np.arange(n), "x": RNG.normal(size=(n, 3)).astype(np.float32)}, pad_id=-1)
+    return Columns(
+        pa.array(ids, pa.list_(pa.int32())), {"row": np.arange(n), "x": RNG.normal(size=(n, 3)).astype(np.float32)}, pad_id=-1
+    )
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -24,13 +28,13 @@ def test_each_record_once_in_batches_of_equal_size(n, size, shuffle):
     batches = Batches(columns(n), size, shuffle=shuffle, seed=1)
     seen = [batch["row"].tolist() for batch in batches.epoch(2)]
     lengths = list(map(len, seen))
-    assert sorted(sum(seen, [])) == list(range(n))
+    assert sorted(chain(*seen)) == list(range(n))
     assert len(batches) == len(seen)
     assert max(lengths) - min(lengths) <= 1
     assert min(lengths) > min(size, n) / 2  # none is nearly empty
     assert max(lengths) <= 1.5 * size
     if not shuffle:
-        assert sum(seen, []) == list(range(n))
+        assert list(chain(*seen)) == list(range(n))
 
 
 @pytest.mark.parametrize("n", range(2, 40))
@@ -96,7 +100,7 @@ def test_processes_share_each_batch(world, shuffle):
     whole = Batches(data, 10, shuffle=shuffle, seed=5)
     mine = [Batches(data, 10, shuffle=shuffle, seed=5, rank=r, world=world) for r in range(world)]
     for batch, *parts in zip(whole.epoch(1), *(m.epoch(1) for m in mine), strict=True):
-        assert sum((p["row"].tolist() for p in parts), []) == batch["row"].tolist()
+        assert list(chain(*(p["row"].tolist() for p in parts))) == batch["row"].tolist()
         sizes = [len(p["row"]) for p in parts]
         assert max(sizes) - min(sizes) <= 1
     shared = [whole.share(r, world) for r in range(world)]

@@ -9,7 +9,15 @@ from transformers import BertConfig, BertModel
 from mmkit.errors import SettingsError
 from mmkit.layers.encoders import TextEncoder, hub_encoder, scratch_encoder, shape_only
 
-SIZES = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 12}
+SIZES = {
+    "vocab_size": 30,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 12,
+    "initializer_range": 0.3,
+}
 IDS = torch.tensor([[2, 5, 6, 7, 3], [2, 9, 3, 0, 0]])
 KEEP = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
 
@@ -31,7 +39,9 @@ def test_first_is_the_pooler_of_cls_or_its_state():
     plain = TextEncoder(bare).eval()(IDS, KEEP)
     for row in range(2):
         cls = states(bert, row)[0]
-        torch.testing.assert_close(pooled[row], torch.tanh(bert.pooler.dense.weight @ cls + bert.pooler.dense.bias), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            pooled[row], torch.tanh(bert.pooler.dense.weight @ cls + bert.pooler.dense.bias), rtol=1e-4, atol=1e-6
+        )
         torch.testing.assert_close(plain[row], states(bare, row)[0], rtol=1e-4, atol=1e-6)
 
 
@@ -71,7 +81,12 @@ def test_scratch_encoder_has_the_sizes_asked_for():
     encoder = scratch_encoder(50, dim=12, layers=3, heads=4, max_tokens=20, dropout=0.2, pad=7)
     config = encoder.model.config
     assert (encoder.dim, encoder.pool, encoder.dropout.p) == (12, "mean", 0.2)
-    assert (config.vocab_size, config.num_hidden_layers, config.intermediate_size, config.max_position_embeddings) == (50, 3, 48, 20)
+    assert (config.vocab_size, config.num_hidden_layers, config.intermediate_size, config.max_position_embeddings) == (
+        50,
+        3,
+        48,
+        20,
+    )
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.pad_token_id) == (0.2, 0.2, 7)
     assert encoder.model.encoder.layer[0].attention.self.query.weight.std().item() == pytest.approx(0.1, rel=0.2)
     ids = torch.randint(0, 50, (2, 20))

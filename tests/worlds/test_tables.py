@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +27,8 @@ from mmkit.worlds.wording import GRADES, THEMES, WORDING, clauses, foreign
 KINDS = ("listings", "reviews", "pets")
 PLAIN = {"typos": 0.0, "newlines": 0.0, "second_language": 0.0}
 EDGES = [-np.inf, -1.5, -0.5, 0.5, 1.5, np.inf]
-MEAN = np.array([truncnorm.mean(a, b) for a, b in zip(EDGES, EDGES[1:], strict=False)])  # of z, by wording level
-KEPT = np.array([1 - truncnorm.var(a, b) for a, b in zip(EDGES, EDGES[1:], strict=False)])
+MEAN = np.array([truncnorm.mean(a, b) for a, b in pairwise(EDGES)])  # of z, by wording level
+KEPT = np.array([1 - truncnorm.var(a, b) for a, b in pairwise(EDGES)])
 WEIGHTS = np.array([0.7, 0.5, 0.4, 0.3]) / np.sqrt(0.99)
 
 
@@ -87,7 +88,11 @@ def test_same_bytes_in_any_process():
     here = [fingerprint(tables.make(kind, 400, 5)) for kind in KINDS]
     for hash_seed in ("1", "77"):
         there = subprocess.run(
-            [sys.executable, "-c", TELL], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", TELL],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert there.stdout.split() == here
 
@@ -105,7 +110,9 @@ def test_another_seed_kind_or_knob_gives_other_records_and_another_name():
 def test_each_part_explains_its_share_and_all_together_one(kind, null):
     data = world(kind, null=null)
     preset = tables.PRESETS[kind]
-    shares = {part: tables.NULLS.get(null, {}).get(part, getattr(preset, part)) for part in ("text", "category", "number", "cross")}
+    shares = {
+        part: tables.NULLS.get(null, {}).get(part, getattr(preset, part)) for part in ("text", "category", "number", "cross")
+    }
     parts = {part: truth(data, f"part_{part}") for part in shares}
     for part, share in shares.items():
         if share == 0:
@@ -417,7 +424,7 @@ def test_the_published_listing_size_can_be_made():
     assert (len(data.schema.text), len(data.schema.categories), len(data.schema.numbers)) == (3, 72, 15)
     assert len(set(data.records.table.column_names)) == 3 + 72 + 15 + 1
     levels = [len(set(data.records.table[c].drop_null().to_pylist())) for c in data.schema.categories]
-    assert 2 <= min(levels)
+    assert min(levels) >= 2
     assert max(levels) <= 30
 
 
