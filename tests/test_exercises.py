@@ -1,5 +1,7 @@
 """Exercises of every notebook: the solution passes its check, the starter and the common wrong answers get their own message."""
 
+# ruff: noqa: E501 - an answer stands on one line with its message
+
 from __future__ import annotations
 
 import ast

@@ -51,8 +51,9 @@ class Place:
 
     def __init__(self, base: Path) -> None:
         self.base, self.repository, self.work = base, base / "repository", base / "work"
+        leave = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         for folder in ("mmkit", "notebooks"):
-            shutil.copytree(ROOT / folder, self.repository / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+            shutil.copytree(ROOT / folder, self.repository / folder, ignore=leave)
         self.work.mkdir()
         self._permit(0o555, 0o444)
 
@@ -74,14 +75,16 @@ class Place:
 
     def start(self, out: Path) -> subprocess.Popen[str]:
         """`mmkit run 05` on the copy, in a process group of its own. MMKIT_RUNS is not set: --out decides."""
-        env = {k: v for k, v in os.environ.items() if k not in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME")}
+        at_home = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME")
+        env = {k: v for k, v in os.environ.items() if k not in at_home}
         env |= {
             "HOME": "/nonexistent", "PYTHONPATH": f"{GUARD}{os.pathsep}{self.repository}",
             "NETWORK_GUARD_LOG": str(self.work / "network.log"),
         }  # fmt: skip
         asked = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+        options = ["--profile", "smoke", "--jobs", "2", "--device", "cpu", "--out", str(out)]
         return subprocess.Popen(
-            [sys.executable, "-m", "mmkit", "run", "05", "--profile", "smoke", "--jobs", "2", "--device", "cpu", "--out", str(out), *asked],
+            [sys.executable, "-m", "mmkit", "run", "05", *options, *asked],
             env=env, cwd=self.work, start_new_session=True, preexec_fn=without_privileges,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -128,7 +131,8 @@ def wait_for_trials(out: Path, process: subprocess.Popen[str], at_least: int) ->
 
 def test_the_copy_cannot_be_written(place: Place):
     """Else the tests below would prove nothing."""
-    tried = subprocess.run([sys.executable, "-c", f"open({str(place.repository / 'mmkit' / 'new')!r}, 'w')"], preexec_fn=without_privileges, capture_output=True, text=True)
+    code = f"open({str(place.repository / 'mmkit' / 'new')!r}, 'w')"
+    tried = subprocess.run([sys.executable, "-c", code], preexec_fn=without_privileges, capture_output=True, text=True)
     assert "PermissionError" in tried.stderr
 
 
@@ -159,6 +163,7 @@ def test_a_run_leaves_the_repository_and_its_surroundings_alone(undisturbed: Run
     assert all(claim["id"] in undisturbed.printed for claim in claims)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_or_met_by_a_second_one_ends_with_the_same_numbers(undisturbed: Run, place: Place):
     out = place.work / "killed"
     first = place.start(out)

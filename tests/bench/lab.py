@@ -10,7 +10,7 @@ from mmkit.study import pool
 from mmkit.study.settings import resolve
 from mmkit.trials import Trial, tabular
 
-CHANGED = {"world_records": 1000, "datasets": ["listings"], "methods": ["text_only"], "sweeps": False}
+CHANGED = {"world_records": 2500, "datasets": ["listings"], "methods": ["text_only"], "sweeps": False}
 
 
 def settings(**changed: Any) -> dict[str, Any]:

@@ -39,10 +39,9 @@ def peers(ids: list[np.ndarray], dense: dict[str, np.ndarray]) -> Callable[[], I
     for row, values in zip(padded, ids, strict=True):
         row[: len(values)] = values
     columns = {"ids": padded, "keep": padded > 0, **dense}
-    table = pa.table(
-        {n: pa.FixedSizeListArray.from_arrays(v.reshape(-1), v.shape[1]) if v.ndim == 2 else pa.array(v) for n, v in columns.items()}
-    )
-    loader = torch.utils.data.DataLoader(datasets.Dataset(table).with_format("torch"), batch_size=SIZE)
+    flat = {n: pa.array(v.reshape(-1)) for n, v in columns.items()}
+    table = {n: pa.FixedSizeListArray.from_arrays(a, columns[n].shape[1]) if columns[n].ndim == 2 else a for n, a in flat.items()}
+    loader = torch.utils.data.DataLoader(datasets.Dataset(pa.table(table)).with_format("torch"), batch_size=SIZE)
     return lambda: loader
 
 

@@ -38,7 +38,10 @@ def jobs(folder: Path, seeds: int, run: Callable[..., Result], **settings: Any) 
 @pytest.mark.parametrize(
     "other",
     [
-        *(path(replace(TRIAL, **{name: new})) for name, new in {"data": "pets", "world": "null:x", "seed": 1, "method": "gating"}.items()),
+        path(replace(TRIAL, data="pets")),
+        path(replace(TRIAL, world="null:x")),
+        path(replace(TRIAL, seed=1)),
+        path(replace(TRIAL, method="gating")),
         path(fingerprint="1"),
         path(device="cuda"),
         path(epochs=4),
@@ -103,7 +106,9 @@ def test_a_file_that_was_cut_anywhere_is_no_trial(suffix: str, kept: Path):
     assert pool.load(kept) is None
 
 
-@pytest.mark.parametrize("content", ["null", "[]", "{}", '{"rows": [[1]], "cost": {}}', '{"rows": [["test", "f1", "x"]], "cost": {}}', "\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "{}", '{"rows": [[1]], "cost": {}}', '{"rows": [["a", "b", "c"]], "cost": {}}', "\xff"]
+)
 def test_another_content_is_no_trial(content: str, kept: Path):
     kept.write_bytes(content.encode("latin-1"))
     assert pool.load(kept) is None

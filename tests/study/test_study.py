@@ -31,7 +31,8 @@ from tests.study import tiny
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 REVIEWS = "Womens Clothing E-Commerce Reviews.csv"
-RUN = "paper profile data seeds device data_root out overrides settings datasets versions hardware commit code started finished wall_seconds peak_memory_mb trials state error"
+RUN = "paper profile data seeds device data_root out overrides settings datasets versions hardware commit code started finished"
+RUN += " wall_seconds peak_memory_mb trials state error"
 CLAIM = "id text kind metric data better worse published measured null margin verdict explained why source"
 ALT = "Two points of a line, for nobody to read anything into"
 NUMBERS = pd.DataFrame({"x": [1, 2], "y": [0.25, 1 / 3]})
@@ -109,7 +110,7 @@ def read_json(path: Path) -> Any:
         ({"seeds": [1, 0, 1]}, r"SEEDS = \[1, 0, 1\] names a seed twice"),
         ({"data": "real"}, "give DATA_ROOT .* or set MMKIT_DATA; `mmkit data where`"),
         ({"data": "real", "data_root": "/nonexistent/data"}, "DATA_ROOT /nonexistent/data does not exist; `mmkit data where`"),
-        ({"data": "real", "data_root": str(FIXTURES), "seeds": [0, 2]}, r"SEEDS = \[0, 2\] are folds on real data, and there are only 2: 0 to 1"),
+        ({"data": "real", "data_root": str(FIXTURES), "seeds": [0, 2]}, r"SEEDS = \[0, 2\] are folds .* only 2: 0 to 1"),
     ],
 )  # fmt: skip
 def test_an_impossible_parameter_is_refused_before_anything_is_written(wrong: dict, message: str, tmp_path: Path):
@@ -152,7 +153,8 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_computed(
 
 def test_the_folder_holds_what_was_promised_and_nothing_else(done: Study):
     there = {str(p.relative_to(done.out)) for p in done.out.rglob("*") if p.is_file() and p.parent.name != "trials"}
-    assert there == {".lock", "run.json", "scores.csv", "costs.csv", "claims.json", "figures/two_points.png", "figures/two_points.csv"}
+    figure = {"figures/two_points.png", "figures/two_points.csv"}
+    assert there == {".lock", "run.json", "scores.csv", "costs.csv", "claims.json"} | figure
     stems = {p.stem for p in (done.out / "trials").iterdir()}
     assert {p.name for p in (done.out / "trials").iterdir()} == {f"{s}{end}" for s in stems for end in (".json", ".npz")}
     assert len(stems) == len(done.trials()) == len(done.scores[["method", "world", "seed"]].drop_duplicates())
@@ -170,7 +172,8 @@ def test_run_json_tells_all_about_the_run(done: Study):
     assert {"python", "torch", "mmkit", "numpy"} <= record["versions"].keys()
     assert record["code"] == folder.code_hash()
     total = len(done.trials())
-    assert (record["state"], record["error"], record["trials"]) == ("done", None, {"total": total, "computed": total, "cached": 0})
+    assert (record["state"], record["error"]) == ("done", None)
+    assert record["trials"] == {"total": total, "computed": total, "cached": 0}
     assert record["started"] <= record["finished"]
     assert 0 < record["wall_seconds"] < 300
     assert 50 < record["peak_memory_mb"] < 4096
@@ -189,7 +192,8 @@ def test_scores_are_tidy(done: Study):
     assert {metric for _, metric in table_3} == {"f1_max", "auprc"}
     assert {m for m, _ in table_3} <= set(papers.find("05").facts["methods"])
     assert all(r["table"] == "" for r in rows if r["method"] in ("oracle", "constant", "table_only"))
-    assert {r["method"] for r in rows if r["world"] == "main"} >= {"text_only", "concat", "constant", "best_column", "oracle", "table_only"}
+    references = {"constant", "best_column", "oracle", "table_only"}
+    assert {r["method"] for r in rows if r["world"] == "main"} >= {"text_only", "concat"} | references
     back = pd.read_csv(done.out / "scores.csv", keep_default_na=False)
     pd.testing.assert_series_equal(pd.to_numeric(back["value"]), done.scores["value"], check_exact=True)  # no digit is lost
 
@@ -254,8 +258,9 @@ def test_arrays_of_a_trial_belong_to_its_test_records(done: Study):
     assert done.result("concat", "reviews").arrays["prediction"].shape == (len(data.test),)
     assert done.result("attention", "reviews").arrays["scores"].shape == (len(data.test), 3)
     y = data.test.table[data.dataset.schema.label].to_numpy()
-    written = dict((metric, v) for split, metric, v in done.result("concat", "reviews").rows if split == "test")
-    assert average_precision_score(y, done.result("concat", "reviews").arrays["prediction"]) == pytest.approx(written["auprc"], abs=1e-6)
+    concat = done.result("concat", "reviews")
+    (written,) = (value for split, metric, value in concat.rows if (split, metric) == ("test", "auprc"))
+    assert average_precision_score(y, concat.arrays["prediction"]) == pytest.approx(written, abs=1e-6)
     other = done.result("concat", "reviews", "main", 1).arrays["prediction"]
     assert not np.array_equal(done.result("concat", "reviews").arrays["prediction"], other)
 
@@ -272,7 +277,12 @@ def test_what_is_not_in_the_run_is_told(done: Study):
 def test_settings_are_shown_beside_the_published_ones(done: Study):
     table = done.settings_table()
     assert set(table.index) == set(papers.find("05").settings)
-    assert tuple(table.loc["encoder_dim", ["value", "source", "where", "published"]]) == ("8", "chosen", "given by the user", "64")
+    assert table.loc["encoder_dim"].to_dict() == {
+        "value": "8",
+        "source": "chosen",
+        "where": "given by the user",
+        "published": "64",
+    }
     assert table.loc["dropout", "published"] == ""
 
 
@@ -346,6 +356,7 @@ def test_two_workers_find_the_same_numbers_as_one(done: Study, tmp_path: Path, m
     assert (tmp_path / "scores.csv").read_bytes() == (done.out / "scores.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_study_is_continued_to_the_same_numbers(done: Study, tmp_path: Path):
     process = tiny.start(tmp_path, jobs=2)
     tiny.wait_for_trials(tmp_path, process, at_least=2)
@@ -388,7 +399,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
-        with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); free some space or choose another folder with --out"):
+        with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); free some space .* --out"):
             study.run()
     assert not list(tmp_path.rglob(".part-*"))
     first = list(computed)
@@ -402,7 +413,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("out", ["file/run", "/proc/mmkit"])
 def test_a_folder_that_cannot_be_written_is_told(out: str, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot be written .*--out, or set MMKIT_RUNS"):
+    with pytest.raises(RunError, match=r"cannot be written .*--out, or set MMKIT_RUNS"):
         tiny.study(tmp_path / out)
 
 
