@@ -114,8 +114,12 @@ def run(jobs: Sequence[Job], workers: int, backend: str) -> Iterator[Path]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         with parallel_config(backend=backend, n_jobs=workers, **threads):
-            one = partial(_work_for, os.getpid()) if backend == "loky" else work
-            yield from Parallel(return_as="generator_unordered")(delayed(one)(job) for job in jobs)
+            if backend == "loky":
+                one = partial(_work_for, os.getpid())
+                yield from Parallel(return_as="generator_unordered")(delayed(one)(job) for job in jobs)
+            else:  # Ray's backend hands out results all at once, so it gets a few jobs at a time
+                for first in range(0, len(jobs), 4 * workers):
+                    yield from Parallel()(delayed(work)(job) for job in jobs[first : first + 4 * workers])
     except Exception as why:
         if type(why).__name__ == "TerminatedWorkerError":
             raise RunError(

@@ -10,6 +10,7 @@ from mmkit.errors import SettingsError, nearest
 from mmkit.papers import PROFILES, SOURCES, Paper
 
 DATA = ("world", "real")
+ALIASES = {"gpu": "cuda"}  # what people write, and what it is called
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -51,9 +52,8 @@ def resolve(paper: Paper, profile: str, data: str, overrides: Mapping[str, Any] 
 
 def one_of(what: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise SettingsError(
-            f"{what} = {value!r}, expected one of {', '.join(known)}{nearest(value, known) if isinstance(value, str) else ''}"
-        )
+        close = nearest(ALIASES.get(value, value), known) if isinstance(value, str) else ""
+        raise SettingsError(f"{what} = {value!r}, expected one of {', '.join(known)}{close}")
 
 
 def _as(published: Any, value: Any) -> Any:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,8 @@ class Study:
     computed when one of them is impossible, RunError when the folder is in use or cannot be written.
     """
 
+    _open: ClassVar[dict[Path, Study]] = {}  # studies of this process that hold their folder
+
     def __init__(
         self,
         paper: str,
@@ -85,11 +87,23 @@ class Study:
         self.out = Path(out).expanduser().absolute() if out else _runs() / self.paper.slug / f"{profile}-{data}"
         self.began, self.results, self.computed, self.judged = time.time(), {}, 0, []
         self._real: dict[str, Dataset] = {}
+        self.absent: list[str] = []  # real data sets that were not found, and where they were looked for
         if data == "real":
             self._read()
+        self._check_device()
+        if self.out in Study._open:  # the same cell run twice in one notebook: the older study is given up
+            Study._open.pop(self.out).lock.release()
         self.lock = folder.lock(self.out)
+        Study._open[self.out] = self
         self.scores = pd.DataFrame(columns=SCORE_COLUMNS)
         self._record("running")
+
+    def _check_device(self) -> None:
+        """Raises SettingsError now rather than after the data was prepared."""
+        if self.device != "auto":
+            from mmkit.fit import accelerator
+
+            accelerator(self.device)
 
     # --- settings ---------------------------------------------------------------------------------------------------
 
@@ -130,17 +144,15 @@ class Study:
 
     def _read(self) -> None:
         """Read every real data set that is there; say which are not. Raises DataError when none is."""
-        absent = []
         for name in self.settings["datasets"]:
             try:
                 self._real[name] = self.module.real(name, self.paper.facts, self.root)
             except DataError as why:
                 if any(readers.READERS[r].locate(self.root) for r in self.paper.facts["data"][name]["readers"]):
                     raise  # it is there and it is broken
-                absent.append(str(why))
+                self.absent.append(str(why))
         if not self._real:
-            raise DataError(f"none of the data sets {', '.join(self.settings['datasets'])} is in {self.root}", absent)
-        self.absent = absent
+            raise DataError(f"none of the data sets {', '.join(self.settings['datasets'])} is in {self.root}", self.absent)
         few = [
             f"{name}: fold {seed} of {len(dataset.records)} records has {' / '.join(map(str, sizes))} of them"
             for name, dataset in self._real.items()
@@ -216,6 +228,7 @@ class Study:
         from mmkit.fit import Bar, accelerator
 
         kind = accelerator(self.device, self.settings["precision"]).device.type
+        self.module.check(self.settings, self.datasets)
         jobs = [self._job(trial, kind) for trial in self.trials()]
         self.results = {job.trial: kept for job in jobs if (kept := pool.load(job.path)) is not None}
         todo = [job for job in jobs if job.trial not in self.results]
@@ -272,6 +285,10 @@ class Study:
         if trial not in self.results:
             raise SettingsError(f"no trial {trial} in this run; call study.run() first, or choose one of study.trials()")
         return self.results[trial]
+
+    def ran(self, method: str, data: str) -> bool:
+        """Was this method run on this data set, in its main world or on real records?"""
+        return self._trial(data, "main", self.seeds[0], method) in self.results
 
     def costs(self) -> pd.DataFrame:
         """Parameters, seconds and peak memory (MB) of every trial."""
@@ -350,6 +367,7 @@ class Study:
         record = self._record("done")
         (self.out / "progress.json").unlink(missing_ok=True)
         self.lock.release()
+        Study._open.pop(self.out, None)
         return record
 
     def _record(self, state: str) -> dict[str, Any]:
@@ -360,6 +378,7 @@ class Study:
             "datasets": {
                 n: {"source": d.source, "fingerprint": d.fingerprint, "counts": d.counts} for n, d in self._real.items()
             },
+            "absent": self.absent,
             "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
             "hardware": _hardware(), "commit": _commit(), "code": folder.code_hash(),
             "started": datetime.fromtimestamp(self.began, UTC).isoformat(timespec="seconds"),

@@ -122,6 +122,16 @@ def encoder_name(settings: dict[str, Any], data: str) -> str:
     return PUBLISHED_ENCODER[data] if settings["encoder"] == "published" else settings["encoder"]
 
 
+def check(settings: dict[str, Any], datasets: list[str]) -> None:
+    """Raise SettingsError, before anything is computed, when a text encoder cannot be had or built."""
+    if settings["encoder"] == "scratch" and settings["encoder_dim"] % settings["encoder_heads"]:
+        raise SettingsError(
+            f"encoder_dim = {settings['encoder_dim']} is not a multiple of encoder_heads = {settings['encoder_heads']}"
+        )
+    for name in sorted({encoder_name(settings, data) for data in datasets} - {"scratch"}):
+        text.hub_tokenizer(name)
+
+
 def build(method: str, prepared: Prepared, settings: dict[str, Any], data: str):
     """The model of one trial. Seed torch before."""
     from mmkit.layers.encoders import hub_encoder, scratch_encoder

@@ -90,7 +90,7 @@ def test_bucketing_reduces_padding_without_sorting_the_epoch():
     assert padded_share(mixed) > 0.4
     assert padded_share(shuffled) < 0.15
     longest = [batch["ids"].shape[1] for batch in shuffled.epoch()]
-    assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.35  # short and long batches come mixed
+    assert 0.3 < (np.diff(longest) > 0).mean() < 0.7  # short and long batches come mixed
 
 
 @pytest.mark.parametrize("world", [2, 3])

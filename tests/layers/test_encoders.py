@@ -67,10 +67,11 @@ def test_padding_changes_nothing_and_a_real_token_does(pool):
     torch.testing.assert_close(moved[0], x[0])
 
 
-def test_dropout_stands_behind_the_pool_and_only_in_training():
-    encoder = TextEncoder(model(), dropout=0.5)
+@pytest.mark.parametrize("pool", ["first", "mean"])
+def test_dropout_stands_behind_the_pool_and_only_in_training(pool):
+    encoder = TextEncoder(model(), dropout=0.5, pool=pool)
     encoder.model.eval()
-    x, clean = encoder(IDS, KEEP), TextEncoder(encoder.model).eval()(IDS, KEEP)
+    x, clean = encoder(IDS, KEEP), TextEncoder(encoder.model, pool=pool).eval()(IDS, KEEP)
     dropped = x == 0
     assert 0 < dropped.sum() < x.numel()
     torch.testing.assert_close(x[~dropped], 2 * clean[~dropped])

@@ -123,6 +123,7 @@ def test_widths_of_the_joined_vector(method, width):
     assert make(method).out == width
     assert make("concat_mlp", 2, 6, 3).out == 2 + 2  # min(N, C, T)
     assert make("mlp_concat", 8, 40, 5).out == 8 + 20 + 2
+    assert make("mlp_concat", 8, 6, 5).out == 8 + 5 + 2
 
 
 @pytest.mark.parametrize("method", papers.find(5).facts["exact"]["module_parameters"])

@@ -151,7 +151,10 @@ def test_a_changed_source_is_another_code(tmp_path: Path, monkeypatch: pytest.Mo
     (home / "__pycache__").mkdir()
     (home / "__pycache__" / "fit.pyc").write_bytes(b"1")
     assert code() == whole
-    (home / "cli.py").write_text("")
+    for name in folder.AROUND_A_RUN:  # a finished run stays finished
+        (home / name).write_text("")
+    assert code() == whole
+    (home / "claims.py").write_text("")
     assert code() != whole
     assert code(folder.TRIAL_ROOMS) == rooms  # finished trials stay valid
     for changed in ("fit.py", "layers/encoders.py", "trials/tabular.py"):

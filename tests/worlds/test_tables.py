@@ -110,9 +110,10 @@ def test_another_seed_kind_or_knob_gives_other_records_and_another_name():
 def test_each_part_explains_its_share_and_all_together_one(kind, null):
     data = world(kind, null=null)
     preset = tables.PRESETS[kind]
-    shares = {
-        part: tables.NULLS.get(null, {}).get(part, getattr(preset, part)) for part in ("text", "category", "number", "cross")
-    }
+    removed = {"no_table": ("category", "number", "cross"), "no_text": ("text", "cross"), "no_cross": ("cross",)}.get(null, ())
+    raised = {"text": 0.1, "category": 0.4, "number": 0.3} if null == "table_speaks" else {}
+    shares = {part: raised.get(part, getattr(preset, part)) for part in ("text", "category", "number", "cross")}
+    shares |= dict.fromkeys(removed, 0)
     parts = {part: truth(data, f"part_{part}") for part in shares}
     for part, share in shares.items():
         if share == 0:
@@ -438,6 +439,18 @@ def test_number_columns_have_four_shapes():
     assert bounded.min() >= 0
     assert bounded.max() <= 100
     assert bounded.mean() == pytest.approx(50, abs=1.5)
+
+
+def test_numbers_push_the_target_up_and_down():
+    data = world("listings")
+    slopes = []
+    for name in data.schema.numbers[:8]:  # the informative ones
+        value = data.records.table[name].to_numpy()
+        there = ~np.isnan(value)
+        slopes.append(np.corrcoef(value[there], truth(data, "part_number")[there])[0, 1])
+    assert min(slopes) < -0.1
+    assert max(slopes) > 0.1
+    assert min(map(abs, slopes)) > 0.05
 
 
 # --- wrong use --------------------------------------------------------------------------------------------------------
