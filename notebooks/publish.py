@@ -22,7 +22,7 @@ def publish(run: Path) -> str:
     """Take over one run folder; returns what was done. Raises ValueError when the run does not fit the notebook."""
     slug = json.loads((run / "runner.json").read_text(encoding="utf-8"))["paper"]
     state = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    if state["state"] != "done" or (state.get("profile"), state.get("data")) != ("lab", "world"):
+    if state["state"] != "done" or state.get("profile") != "lab" or state.get("data", "world") != "world":
         raise ValueError(f"{run}: not a finished lab run in a world")
     target = HERE / f"{slug}.ipynb"
     notebook = nbformat.read(target, as_version=4)

@@ -212,7 +212,7 @@ class Study:
 
         references = [m for m in (*self.module.WITHOUT_TRAINING, "table_only") if self.kind == "world" or m != "oracle"]
         for name in self.datasets:
-            add(name, "main", [*references, *self.settings["methods"]])
+            add(name, "main", [*self.settings["methods"], *references])  # loky takes a worker's first trial as its normal size
         for claim in self.claims:
             if claim.kind != "exact":
                 for world in (*claim.worlds,) or (claim.world, *([claim.null] if claim.null else [])):

@@ -380,12 +380,14 @@ def test_a_killed_study_is_continued_to_the_same_numbers(done: Study, tmp_path: 
 # --- the folder is held, or full ------------------------------------------------------------------------------------------
 
 
-def test_a_second_study_is_refused_until_the_first_ends(tmp_path: Path):
+def test_the_study_cell_can_be_run_again_and_takes_the_folder_over(tmp_path: Path):
     first = tiny.study(tmp_path)
+    second = tiny.study(tmp_path)  # the same cell of the same notebook, run twice
     with pytest.raises(RunError, match=rf"{tmp_path}: .*process {os.getpid()}\)"):
-        tiny.study(tmp_path)
-    first.finish()
-    tiny.study(tmp_path).finish()
+        folder.lock(tmp_path)  # the folder is still held, by the second
+    assert first.lock.handle.closed
+    second.finish()
+    folder.lock(tmp_path).release()
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, computed: list[Trial]):

@@ -13,6 +13,7 @@ from mmkit.batches import TableFeatures
 from mmkit.errors import SettingsError
 from mmkit.models.tabular import COMBINERS
 from mmkit.papers import find
+from mmkit.schema import Column, Split, TableSchema
 from mmkit.study.settings import resolve
 from mmkit.trials import Trial
 from mmkit.trials import tabular as room
@@ -271,6 +272,20 @@ def test_a_column_without_values_is_no_rule():
     bins, n = room._bins(data.schema, name, blank[0], blank)
     assert all((b == bins[0][0]).all() for b in bins)
     assert bins[0][0] < n
+
+
+@pytest.mark.parametrize("telling", ["colour", "age"])
+def test_the_best_column_is_the_one_that_tells(telling):
+    rng = np.random.default_rng(0)
+    schema = TableSchema("toy", "regression", (Column("colour", "category"), Column("age", "number")), "y")
+    noise, y = rng.integers(0, 3, 300), np.repeat([10.0, 20.0, 60.0], 100)
+    columns = {"colour": noise.astype(str), "age": noise.astype(float), "y": y}
+    columns[telling] = np.repeat([0, 1, 2], 100).astype(columns[telling].dtype)
+    split = Split(pa.table({k: v.tolist() for k, v in columns.items()}, schema=schema.arrow))
+    (guess,) = room._guess("best_column", schema, split, [split])
+    np.testing.assert_allclose(guess, (100 * y + 10 * y.mean()) / 110)  # ten records' worth of the overall mean
+    (constant,) = room._guess("constant", schema, split, [split])
+    np.testing.assert_allclose(constant, y.mean())
 
 
 # --- pretrained encoders ------------------------------------------------------------------------------------------------
