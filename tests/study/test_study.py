@@ -31,8 +31,8 @@ from tests.study import tiny
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 REVIEWS = "Womens Clothing E-Commerce Reviews.csv"
-RUN = "absent paper profile data seeds device data_root out overrides settings datasets versions hardware commit code started finished"
-RUN += " wall_seconds peak_memory_mb trials state error"
+RUN = "paper profile data seeds device data_root out overrides settings datasets versions hardware commit code started finished"
+RUN += " absent wall_seconds peak_memory_mb trials state error"
 CLAIM = "id text kind metric data better worse published measured null margin verdict explained why source"
 ALT = "Two points of a line, for nobody to read anything into"
 NUMBERS = pd.DataFrame({"x": [1, 2], "y": [0.25, 1 / 3]})

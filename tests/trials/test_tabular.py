@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from mmkit import fit as loop
 from mmkit import text
 from mmkit.batches import TableFeatures
 from mmkit.errors import SettingsError
@@ -156,6 +157,23 @@ def test_the_training_part_alone_decides_vocabulary_and_features():
             np.testing.assert_array_equal(prepared.parts[part].dense[name], array)
         assert prepared.labels[part].tolist() == split.table["AdoptionSpeed"].to_pylist()
     assert prepared.truth.equals(test.truth)
+
+
+@pytest.mark.parametrize(("data", "rate"), [("listings", 0.002), ("pets", 0.004)])
+def test_settings_become_the_recipe(data, rate, monkeypatch):
+    seen, real = [], loop.fit
+
+    def watch(model, step, batches, recipe, **how):
+        seen.append((batches, recipe))
+        return real(model, step, batches, recipe, **how)
+
+    monkeypatch.setattr(loop, "fit", watch)
+    rates = {"learning_rate_regression": 0.002, "learning_rate_classification": 0.004, "encoder_rate_factor": 0.5}
+    result(data, "concat", seed=3, epochs=2, batch_size=16, **rates)
+    batches, recipe = seen[0]
+    assert (recipe.epochs, recipe.module_rate, recipe.encoder_rate, recipe.precision) == (2, rate, rate / 2, "float32")
+    assert (recipe.weight_decay, recipe.warmup, recipe.clip) == (0.0, 0.0, 1.0)
+    assert (batches.size, batches.shuffle, batches.seed) == (16, True, 3)
 
 
 def test_unimodal_reads_the_table_as_text():
