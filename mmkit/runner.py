@@ -247,10 +247,11 @@ def _remove(trials: Path) -> None:
 
 def _check_finished(ready: Plan, wall: float) -> None:
     """A notebook with claims must have closed its study; one without a study gets its record from here."""
-    record = read_json(ready.out / "run.json")
-    if record is None and not ready.paper.claims:
+    if not ready.paper.claims:
         folder.write_json(ready.out / "run.json", _record(ready, wall) | {"state": "done", "error": None})
-    elif record is None or record.get("state") != "done" or read_json(ready.out / "claims.json") is None:
+        return
+    record = read_json(ready.out / "run.json")
+    if record is None or record.get("state") != "done" or read_json(ready.out / "claims.json") is None:
         state = None if record is None else record.get("state")
         raise RunError(
             f"{ready.notebook.name} ran to its end but left no finished study in {ready.out} (state {state!r}); "

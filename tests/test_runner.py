@@ -293,6 +293,8 @@ def test_a_notebook_without_a_study_gets_its_record(tmp_path: Path):
     assert {"paper": "00_start_here", "profile": "smoke", "seeds": [3], "state": "done"}.items() <= record(tmp_path).items()
     assert "smoke [3]" in (tmp_path / "notebook.ipynb").read_text()
     assert runner.run(runner.START, Parameters("smoke", seeds=[3]), out=tmp_path).reused
+    again = runner.run(runner.START, Parameters("smoke", seeds=[3]), out=tmp_path, force=True, progress=False)
+    assert (again.state, again.reused) == ("done", False)  # the record of the first run is no obstacle
 
 
 def test_a_folder_of_another_paper_is_left_alone(tmp_path: Path):
