@@ -99,13 +99,14 @@ def fit(
     acc = accelerator(device, recipe.precision)
     batches = batches.share(acc.process_index, acc.num_processes)
     total = recipe.epochs * len(batches)
+    plan = {**asdict(recipe), "batches": len(batches), "records": len(batches.columns)}  # what a checkpoint must fit
     optimizer = torch.optim.AdamW(_groups(model, recipe), fused=acc.device.type in ("cpu", "cuda"))
     model.to(acc.device)
     wrapped, optimizer = acc.prepare(model, optimizer)
     peaks = [group["lr"] for group in optimizer.param_groups]
     history, start = History(), _State()
     if checkpoint is not None and (checkpoint / "state.json").exists():
-        start = _load(checkpoint, acc, wrapped, optimizer, history)
+        start = _load(checkpoint, plan, acc, wrapped, optimizer, history)
     wrapped.train()
     began, done_here = time.perf_counter(), 0
     sums, count = start.sums, start.count
@@ -143,7 +144,7 @@ def fit(
                 at = _State(epoch + last, 0 if last else i + 1, sums, count)
                 history.seconds += time.perf_counter() - began
                 began = time.perf_counter()
-                _save(checkpoint, acc, wrapped, optimizer, history, at)
+                _save(checkpoint, plan, acc, wrapped, optimizer, history, at)
             if stop_after is not None and done_here >= stop_after:
                 history.seconds += time.perf_counter() - began
                 return history
@@ -188,7 +189,7 @@ class _State:
     count: int = 0
 
 
-def _save(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: History, at: _State) -> None:
+def _save(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimizer: Any, history: History, at: _State) -> None:
     """Written to a second name and swapped in, so that a kill in between leaves the older checkpoint whole."""
     from safetensors.torch import save_file
 
@@ -205,7 +206,7 @@ def _save(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
     name = f"step-{history.steps}.safetensors"
     save_file(tensors, folder / name)
-    whole = {"tensors": name, "at": asdict(at), "history": asdict(history)}
+    whole = {"plan": plan, "tensors": name, "at": asdict(at), "history": asdict(history)}
     (folder / "state.json.tmp").write_text(json.dumps(whole))
     os.replace(folder / "state.json.tmp", folder / "state.json")
     for old in folder.glob("step-*.safetensors"):
@@ -213,11 +214,13 @@ def _save(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
             old.unlink()
 
 
-def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: History) -> _State:
+def _load(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimizer: Any, history: History) -> _State:
     from safetensors.torch import load_file
 
     try:
         whole = json.loads((folder / "state.json").read_text())
+        if whole["plan"] != plan:
+            raise ValueError(f"it belongs to another training, {whole['plan']}, and this one is {plan}")
         tensors = load_file(folder / whole["tensors"])
         acc.unwrap_model(model).load_state_dict(
             {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
@@ -248,7 +251,12 @@ def _load(folder: Path, acc: Any, model: nn.Module, optimizer: Any, history: His
 def predict(
     model: nn.Module, batches: Batches, outputs: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """`outputs` of every batch, concatenated in the order of the records, on the CPU. The model is left as it was found."""
+    """`outputs` of every batch, concatenated in the order of the records, on the CPU. The model is left as it was found.
+
+    Raises DataError for shuffled batches, whose order is not that of the records.
+    """
+    if batches.shuffle:
+        raise DataError("predict got shuffled batches, whose order is not that of the records; make them with shuffle=False")
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     parts = [outputs(model, {n: t.to(device) for n, t in batch.items()}) for batch in batches.epoch()]

@@ -443,3 +443,15 @@ def test_one_thread_inside_and_the_old_number_after():
         breaks()
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    fit(Tiny(), step, data(), Recipe(2, 0.1, 0.1), device="cpu", checkpoint=tmp_path, every=1, stop_after=2)
+    for recipe, batches in ((Recipe(9, 0.1, 0.1), data()), (Recipe(2, 0.1, 0.1), data(n=31))):
+        with pytest.raises(DataError, match=r"cannot be continued \(it belongs to another training"):
+            fit(Tiny(), step, batches, recipe, device="cpu", checkpoint=tmp_path)
+
+
+def test_predict_refuses_shuffled_batches():
+    with pytest.raises(DataError, match="shuffled batches"):
+        predict(Tiny(), data(), lambda model, batch: {"x": batch["ids"]})

@@ -155,7 +155,7 @@ class Gating(nn.Module):
         size_x, size_h = x.norm(dim=-1, keepdim=True), (h.square().sum(-1, keepdim=True) + 1e-12).sqrt()
         alpha = (self.beta * size_x / size_h).clamp(max=1)
         shift = (alpha * size_h / (size_x + 1e-6)).squeeze(-1)  # (B,) in [0, beta]
-        return Combined(x + alpha * h, 1 - shift, {"shift": shift, "gate_c": g_c, "gate_n": g_n})
+        return Combined(x + alpha * h, (1 - shift).clamp(min=0), {"shift": shift, "gate_c": g_c, "gate_n": g_n})
 
 
 class WeightedSum(nn.Module):
