@@ -358,7 +358,7 @@ def _workers(backend: str, jobs: int | None, todo: int) -> Iterator[int]:
         import ray
         from ray.util.joblib import register_ray
     except ImportError as why:
-        raise SettingsError(f'the backend ray does not import ({why}); pip install "mmkit[cluster]"') from why
+        raise SettingsError(f'the backend ray does not import ({why}); pip install -e ".[cluster]"') from why
     ours = not ray.is_initialized()
     if ours:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}

@@ -39,7 +39,7 @@ def make(notebook: Path, to: Path) -> list[Path]:
         import nbformat
         import nbgrader.preprocessors  # noqa: F401
     except ImportError as why:
-        raise MMKitError(f'hand-outs need nbgrader, which does not import here ({why}); pip install "mmkit[teach]"') from why
+        raise MMKitError(f'hand-outs need nbgrader, which does not import here ({why}); pip install -e ".[teach]"') from why
     try:
         source = nbformat.read(notebook, as_version=4)
     except (OSError, ValueError) as why:

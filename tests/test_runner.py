@@ -528,7 +528,7 @@ def test_unknown_backends_are_refused():
 
 def test_without_ray_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SettingsError, match=r"pip install \"mmkit\[cluster\]\""):
+    with pytest.raises(SettingsError, match=r"pip install -e \"\.\[cluster\]\""):
         runner.sweep(papers.find("05"), GRID, Parameters("smoke", out=str(tmp_path)), backend="ray", progress=False)
 
 

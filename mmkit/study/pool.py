@@ -134,7 +134,7 @@ def _ray() -> None:
         import ray
         from ray.util.joblib import register_ray
     except ImportError as why:
-        raise SettingsError('backend ray needs Ray: pip install "mmkit[cluster]"') from why
+        raise SettingsError('backend ray needs Ray: pip install -e ".[cluster]"') from why
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     register_ray()

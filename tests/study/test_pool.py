@@ -179,6 +179,6 @@ def test_unknown_backends_and_a_missing_ray_are_told(tmp_path: Path, monkeypatch
     with pytest.raises(SettingsError, match="backend = 'dask', expected one of loky, ray"):
         list(pool.run([], 1, "dask"))
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SettingsError, match=r'pip install "mmkit\[cluster\]"'):
+    with pytest.raises(SettingsError, match=r'pip install -e "\.\[cluster\]"'):
         list(pool.run(jobs(tmp_path, 1, tiny.quick), 1, "ray"))
     assert os.listdir(tmp_path) == []
