@@ -26,6 +26,8 @@ import pytest
 from tests.conftest import GUARD, ROOT
 from tests.study.tiny import SETTINGS
 
+WORKLOAD = SETTINGS | {"world_records": 800, "epochs": 4}  # long enough to be interrupted on a fast machine
+
 TRIALS = 32  # of these settings: ten methods in the main world and two in each of three null controls, two seeds
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
@@ -81,7 +83,7 @@ class Place:
             "HOME": "/nonexistent", "PYTHONPATH": f"{GUARD}{os.pathsep}{self.repository}",
             "NETWORK_GUARD_LOG": str(self.work / "network.log"),
         }  # fmt: skip
-        asked = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+        asked = [part for name, value in WORKLOAD.items() for part in ("--set", f"{name}={json.dumps(value)}")]
         options = ["--profile", "smoke", "--jobs", "2", "--device", "cpu", "--out", str(out)]
         return subprocess.Popen(
             [sys.executable, "-m", "mmkit", "run", "05", *options, *asked],

@@ -34,7 +34,8 @@ def ours(ids: list[np.ndarray], dense: dict[str, np.ndarray]) -> Callable[[], It
 
 
 def peers(ids: list[np.ndarray], dense: dict[str, np.ndarray]) -> Callable[[], Iterable[dict]]:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     padded = np.zeros((N, LONGEST), dtype=np.int64)
     for row, values in zip(padded, ids, strict=True):
         row[: len(values)] = values
