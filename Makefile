@@ -10,6 +10,7 @@ ARGS ?=
 PYTHON ?=
 TORCH_INDEX ?=
 EXTRAS := notebooks,teach,cluster,test
+WHOLE := test_notebooks.py test_readme.py test_robust.py
 
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
@@ -44,8 +45,8 @@ test bench: export PYTHONHASHSEED := 0
 
 test: $(STAMP)
 	$(BIN)/ruff check .
-	$(PYTEST) -q -n 2 --dist loadscope --ignore=tests/test_notebooks.py --ignore=tests/test_readme.py
-	$(PYTEST) -q --durations=5 tests/test_notebooks.py tests/test_readme.py
+	$(PYTEST) -q -n 2 --dist loadscope $(addprefix --ignore=tests/,$(WHOLE))
+	$(PYTEST) -q --durations=5 $(addprefix tests/,$(WHOLE))
 
 bench: $(STAMP)
 	$(PYTEST) -q tests/bench
