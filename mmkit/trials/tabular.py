@@ -37,10 +37,8 @@ def world(data: str, name: str, seed: int, records: int) -> Dataset:
     kind, _, what = name.partition(":")
     if kind == "null":
         return tables.make(data, records, seed, null=what)
-    if table := re.fullmatch(
-        r"sweep:table=(\d+(?:\.\d+)?)", name
-    ):  # its share of the target, split as in the preset; no interaction
-        share = float(table[1])
+    if table := re.fullmatch(r"sweep:table=(\d+(?:\.\d+)?)", name):
+        share = float(table[1])  # of the target, split as in the preset of pets; no interaction
         return tables.make(data, records, seed, category=0.6 * share, number=0.4 * share, cross=0.0)
     if columns := re.fullmatch(r"sweep:columns=(\d+)", name):  # a quarter are numbers; three say something, the rest is noise
         numbers = max(int(columns[1]) // 4, 1)
@@ -82,7 +80,7 @@ class Prepared:
     tokenizer: text.Tokenizer
     parts: dict[str, Any]  # train | valid | test -> batches.Columns
     labels: dict[str, np.ndarray]
-    truth: Any  # Arrow table of the test records, or None
+    splits: dict[str, Split]  # the same parts as records
     cut: float  # share of training texts that were too long
     sizes: tuple[int, int]  # categories, numbers
 
@@ -109,12 +107,13 @@ def _prepared(
     encoding = settings["category_encoding"]
     features = TableFeatures(schema, {"auto": "onehot" if data == "pets" else "binary"}.get(encoding, encoding)).fit(train.table)
     parts, labels, cuts = {}, {}, {}
-    for part, split in (("train", train), ("valid", valid), ("test", test)):
+    records = {"train": train, "valid": valid, "test": test}
+    for part, split in records.items():
         ids, cuts[part] = tokenizer.encode(write(split.table, schema, f" {tokenizer.separator} "), settings["max_tokens"])
         categories, numbers = features.transform(split.table)
         labels[part] = split.table[schema.label].to_numpy()
         parts[part] = Columns(ids, {"categories": categories, "numbers": numbers}, tokenizer.pad)
-    return Prepared(schema, tokenizer, parts, labels, test.truth, cuts["train"], (categories.shape[1], numbers.shape[1]))
+    return Prepared(schema, tokenizer, parts, labels, records, cuts["train"], (categories.shape[1], numbers.shape[1]))
 
 
 def encoder_name(settings: dict[str, Any], data: str) -> str:
@@ -176,7 +175,7 @@ def run(
     frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in settings.items()))
     prepared = _prepared(trial.data, trial.world, trial.seed, trial.method == "unimodal", frozen, root, reader, fingerprint)
     if trial.method in WITHOUT_TRAINING:
-        return _without_training(trial, settings, root, reader, fingerprint, prepared)
+        return _without_training(trial.method, prepared, began)
     return _trained(trial, settings, device, prepared, began, checkpoint)
 
 
@@ -286,30 +285,23 @@ def _agreement(prepared: Prepared, reliance: np.ndarray, untrained: Any) -> list
     """Rank correlation of the reliance on the text with how talkative the text is; the untrained model's is the floor."""
     from mmkit.scores.agreement import spearman
 
-    if prepared.truth is None:
+    truth = prepared.splits["test"].truth
+    if truth is None:
         return []
-    talk = prepared.truth["talkativeness"].to_numpy()
+    talk = truth["talkativeness"].to_numpy()
     floor = [] if untrained is None else [("test", "rho_text_untrained", spearman(untrained.numpy(), talk))]
     return [("test", "rho_text", spearman(reliance, talk)), *floor]
 
 
-def _without_training(
-    trial: Trial, settings: dict[str, Any], root: Path | None, reader: str, fingerprint: str, prepared: Prepared
-) -> Result:
+def _without_training(method: str, prepared: Prepared, began: float) -> Result:
     """The constant guess, the best single column, and (worlds only) the best prediction that the truth allows."""
-    began = time.perf_counter()
-    dataset = (
-        _real(reader, root, fingerprint)
-        if trial.world == "real"
-        else world(trial.data, trial.world, trial.seed, settings["world_records"])
-    )
-    train, valid, test = splits(dataset, trial, settings)
-    if trial.method == "oracle":
+    train, valid, test = prepared.splits.values()
+    if method == "oracle":
         if test.truth is None:
             raise SettingsError("method 'oracle' needs a world: nobody knows the truth of real data")
         guess = [np.array(part.truth["oracle"].to_pylist()) for part in (valid, test)]
     else:
-        guess = _guess(trial.method, dataset.schema, train, [valid, test])
+        guess = _guess(method, prepared.schema, train, [valid, test])
     rows = _scores(prepared, *guess)
     return Result(
         rows,

@@ -67,11 +67,6 @@ PRESETS = {
     "reviews": Knobs(0.70, 0.05, 0.05, 0.00, n_cat=3, n_num=3, informative_cat=3, informative_num=3),
     "pets": Knobs(0.05, 0.30, 0.20, 0.10, n_cat=14, n_num=5, informative_cat=6, informative_num=4, opaque=True),
 }
-TEXT_COLUMNS = {
-    "listings": ("name", "summary", "host_about"),
-    "reviews": ("Title", "Review Text"),
-    "pets": ("Name", "Description"),
-}
 TASKS = {"listings": "regression", "reviews": "binary", "pets": "multiclass"}
 LABELS = {"listings": "price", "reviews": "Recommended", "pets": "AdoptionSpeed"}
 CLASSES = {

@@ -12,10 +12,10 @@ from itertools import product
 
 import numpy as np
 
-LEVELS = 5  # wording of an aspect: 0 very bad ... 4 very good
 GRADES = (("awful", "dreadful"), ("poor", "weak"), ("average", "ordinary"), ("good", "nice"), ("superb", "excellent"))
 
-# Six paraphrases per level. Negations and intensifiers reuse the words of other levels, so a bag of words is not enough.
+# Six paraphrases for each of five levels, very bad to very good.
+# Negations and intensifiers reuse the words of other levels, so a bag of words is not enough.
 TEMPLATES = (
     (
         "the {n} is extremely {b}",

@@ -156,7 +156,7 @@ def test_the_training_part_alone_decides_vocabulary_and_features():
         for name, array in zip(("categories", "numbers"), features.transform(split.table), strict=True):
             np.testing.assert_array_equal(prepared.parts[part].dense[name], array)
         assert prepared.labels[part].tolist() == split.table["AdoptionSpeed"].to_pylist()
-    assert prepared.truth.equals(test.truth)
+    assert prepared.splits["test"].truth.equals(test.truth)
 
 
 @pytest.mark.parametrize(("data", "rate"), [("listings", 0.002), ("pets", 0.004)])
