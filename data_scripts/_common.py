@@ -8,8 +8,8 @@ import http.client
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the scripts run from the repository, installed or not
@@ -18,10 +18,17 @@ from mmkit import readers
 from mmkit.errors import MMKitError
 from mmkit.schema import Dataset
 
+# Sets of word pairs in one form: word, word, score, separated by tabs
+COLLECTED = "https://raw.githubusercontent.com/mfaruqui/eval-word-vectors/94b3dd9fdbac7ed08dbee7179cd5ee464acf0594/data/word-sim"
+
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a complete data set. `fingerprint`: first 16 hex digits of the sha256 of its CSV; empty when not known."""
+    """What is known of a complete data set.
+
+    file: what to put into the folder; gate: why it is fetched by hand; steps: how; counts: what its reader has to count
+    (each part of a parallel text, for example); fingerprint: how the one that the reader gives begins; empty when not known.
+    """
 
     name: str
     page: str
@@ -29,6 +36,8 @@ class Card:
     steps: tuple[str, ...]
     records: int | None = None
     fingerprint: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    gate: str = "It needs a login, so it is fetched by hand"
 
 
 def options(card: Card) -> argparse.ArgumentParser:
@@ -48,11 +57,11 @@ def run(main: Callable[[], int]) -> None:
 
 
 def by_hand(card: Card) -> int:
-    """For data behind a login: check what is there, or say how to get it. Returns 0 complete, 1 absent, 3 not complete."""
+    """For data that a person has to fetch: check it, or say how to get it. Returns 0 complete, 1 absent, 3 not complete."""
     args = options(card).parse_args()
     found = readers.find(card.name).locate(args.to) if args.to.exists() else None
     if found is None:
-        print(f"{card.name}: not in {args.to}. It needs a login, so it is fetched by hand:", file=sys.stderr)
+        print(f"{card.name}: not in {args.to}. {card.gate}:", file=sys.stderr)
         steps = (
             *card.steps,
             f"put {card.file} into {args.to}",
@@ -81,13 +90,19 @@ def differences(card: Card, data: Dataset) -> list[str]:
     found = []
     if card.records is not None and len(data.records) != card.records:
         found.append(f"{len(data.records):,} records, expected {card.records:,}")
+    for what, expected in card.counts.items():
+        if data.counts.get(what, 0) != expected:
+            found.append(f"{what}: {data.counts.get(what, 0):,}, expected {expected:,}")
     if card.fingerprint and not data.fingerprint.startswith(card.fingerprint):
         found.append(f"fingerprint {data.fingerprint[:16]}, expected {card.fingerprint}")
     return found
 
 
-def fetch(url: str, path: Path) -> None:
-    """Download `url` to `path`; a broken download leaves nothing behind. Raises MMKitError that says what failed."""
+def fetch(url: str, path: Path, digest: str = "", hint: str = "is there a snapshot of that city and date?") -> None:
+    """Download `url` to `path`; a broken download leaves nothing behind. Raises MMKitError that says what failed.
+
+    digest: the sha256 that the file must have, when it is known; hint: what to look at when the server has no such file.
+    """
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,11 +112,11 @@ def fetch(url: str, path: Path) -> None:
         expected = answer.headers.get("Content-Length")
         if expected is not None and part.stat().st_size != int(expected):
             raise MMKitError(f"{url}: {part.stat().st_size:,} bytes came, expected {int(expected):,}; run this again")
+        if digest and sha256(part) != digest:
+            raise MMKitError(f"{url}: sha256 {sha256(part)}, expected {digest}; the file was changed there or on the way")
         part.replace(path)
     except urllib.error.HTTPError as why:
-        raise MMKitError(
-            f"{url}: the server answers {why.code} {why.reason}; is there a snapshot of that city and date?"
-        ) from why
+        raise MMKitError(f"{url}: the server answers {why.code} {why.reason}; {hint}") from why
     except (OSError, http.client.HTTPException) as why:  # URLError is an OSError
         reason = getattr(why, "reason", why)
         raise MMKitError(

@@ -30,6 +30,8 @@ class Recipe:
     """How to train. Learning rates are peaks of a linear decay to zero (without warm-up by default).
 
     module_rate applies to every parameter outside `encoder`, encoder_rate to those inside; equal rates repeat the paper.
+    decay 'plateau' keeps the rates until the validation score has not risen for `patience` epochs, multiplies them by
+    `factor`, and stops after `stop` epochs without a rise; it needs the `judge` of `fit`.
     """
 
     epochs: int
@@ -38,7 +40,11 @@ class Recipe:
     weight_decay: float = 0.0
     warmup: float = 0.0  # share of the steps
     clip: float = 1.0  # norm of the gradient
-    precision: str = "float32"  # float32 | bf16
+    precision: str = "float32"  # one of PRECISIONS
+    decay: str = "linear"  # linear | plateau
+    factor: float = 0.8
+    patience: int = 8
+    stop: int = 20
 
 
 @dataclass
@@ -49,6 +55,15 @@ class History:
     steps: int = 0
     seconds: float = 0.0
     records: int = 0
+    judged: list[float] = field(default_factory=list)  # validation score after each epoch, where there is a judge
+    best_epoch: int = 0  # counted from 1; the model ends with its weights
+
+
+PRECISIONS = {
+    "float32": "no",
+    "rounded": "no",  # float32, but large matrix products of rounded factors: TF32 on a GPU, bfloat16 on a CPU that has it
+    "bf16": "bf16",
+}
 
 
 class Progress(Protocol):
@@ -67,9 +82,9 @@ def accelerator(device: str = "auto", precision: str = "float32"):
         raise SettingsError(
             f"device = {device!r}, but this machine has none that torch can use; say auto or cpu (`mmkit doctor` tells more)"
         )
-    if precision not in ("float32", "bf16"):
-        raise SettingsError(f"precision = {precision!r}, expected float32 or bf16")
-    mixed = "bf16" if precision == "bf16" else "no"
+    if precision not in PRECISIONS:
+        raise SettingsError(f"precision = {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    mixed = PRECISIONS[precision]
     on_cpu = device == "cpu" or (device == "auto" and not any(there.values()))
     shared = AcceleratorState._shared_state  # one per process; another precision or device needs a fresh one
     if shared and (shared.get("_mixed_precision") != mixed or shared.get("_cpu") != on_cpu):
@@ -88,14 +103,35 @@ def fit(
     every: int = 0,
     progress: Progress | None = None,
     stop_after: int | None = None,
+    judge: Callable[[nn.Module], float] | None = None,
 ) -> History:
     """Train `model` in place and return its history; the model ends on the device it was trained on.
 
+    judge: called after every epoch, returns a validation score (higher is better); the model ends with the weights of the
+    best epoch, the earlier one of equals.
     checkpoint: folder that is written every `every` steps and after each epoch; when it holds a checkpoint training goes on
     from there and ends with the same numbers as an uninterrupted run (one process, same device, thread count and versions).
     stop_after: stop after this many steps of this call (used to test interruptions).
-    Raises RunError when the loss is no longer finite.
+    Raises RunError when the loss is no longer finite, SettingsError for a plateau without a judge.
     """
+    if recipe.decay not in ("linear", "plateau") or (recipe.decay == "plateau" and judge is None):
+        raise SettingsError(f"decay = {recipe.decay!r}, expected linear, or plateau together with a judge")
+    with products(recipe.precision):
+        return _fit(model, step, batches, recipe, device, checkpoint, every, progress, stop_after, judge)
+
+
+def _fit(
+    model: nn.Module,
+    step: Step,
+    batches: Batches,
+    recipe: Recipe,
+    device: str,
+    checkpoint: Path | None,
+    every: int,
+    progress: Progress | None,
+    stop_after: int | None,
+    judge: Callable[[nn.Module], float] | None,
+) -> History:
     acc = accelerator(device, recipe.precision)
     batches = batches.share(acc.process_index, acc.num_processes)
     total = recipe.epochs * len(batches)
@@ -104,18 +140,20 @@ def fit(
     model.to(acc.device)
     wrapped, optimizer = acc.prepare(model, optimizer)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    history, start = History(), _State()
+    history, start, best = History(), _State(), {}  # best: weights of the best epoch so far
     if checkpoint is not None and (checkpoint / "state.json").exists():
-        start = _load(checkpoint, plan, acc, wrapped, optimizer, history)
+        start = _load(checkpoint, plan, acc, wrapped, optimizer, history, best)
     wrapped.train()
     began, done_here = time.perf_counter(), 0
     sums, count = start.sums, start.count
     for epoch in range(start.epoch, recipe.epochs):
+        if _over(history.judged, recipe):
+            break
         skip = start.step_in_epoch if epoch == start.epoch else 0
         for i, batch in enumerate(batches.epoch(epoch, skip), start=skip):
             batch = {name: tensor.to(acc.device, non_blocking=True) for name, tensor in batch.items()}
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * _schedule(history.steps, total, recipe.warmup)
+                group["lr"] = peak * _rate(history, total, recipe)
             with acc.autocast():
                 losses = step(wrapped, batch)
             size, means, weight = _over_processes(acc, len(batch["ids"]), losses)
@@ -138,18 +176,67 @@ def fit(
                 history.losses.append({name: value / count for name, value in sums.items()})
                 history.records += count
                 sums, count = {}, 0
+                if judge is not None:
+                    _judge(judge, acc.unwrap_model(wrapped), history, best)
             if progress is not None:
                 progress.update(history.steps, f"epoch {epoch + 1}/{recipe.epochs}")
             if checkpoint is not None and (last or (every and history.steps % every == 0)):
                 at = _State(epoch + last, 0 if last else i + 1, sums, count)
                 history.seconds += time.perf_counter() - began
                 began = time.perf_counter()
-                _save(checkpoint, plan, acc, wrapped, optimizer, history, at)
+                _save(checkpoint, plan, acc, wrapped, optimizer, history, at, best)
             if stop_after is not None and done_here >= stop_after:
                 history.seconds += time.perf_counter() - began
                 return history
+    if best:
+        acc.unwrap_model(wrapped).load_state_dict(best)
     history.seconds += time.perf_counter() - began
     return history
+
+
+def _judge(judge: Callable[[nn.Module], float], model: nn.Module, history: History, best: dict[str, Tensor]) -> None:
+    """The score of the epoch that has just ended; its weights go into `best` when it is the highest so far."""
+    model.eval()
+    score = float(judge(model))
+    model.train()
+    if not math.isfinite(score):
+        raise RunError(f"validation score is {score} after epoch {len(history.judged) + 1}, expected a finite number")
+    if not history.judged or score > max(history.judged):
+        best.update({name: value.detach().clone() for name, value in model.state_dict().items()})
+        history.best_epoch = len(history.judged) + 1
+    history.judged.append(score)
+
+
+def _waits(judged: list[float], limit: int) -> int:
+    """How often `limit` epochs have passed in a row without a new highest score; the count restarts each time."""
+    waited = times = 0
+    for i, score in enumerate(judged):
+        waited = 0 if i == 0 or score > max(judged[:i]) else waited + 1
+        if waited == limit:
+            waited, times = 0, times + 1
+    return times
+
+
+def _over(judged: list[float], recipe: Recipe) -> bool:
+    """Has the score not risen for `stop` epochs?"""
+    return recipe.decay == "plateau" and bool(judged) and len(judged) - 1 - judged.index(max(judged)) >= recipe.stop
+
+
+def _rate(history: History, total: int, recipe: Recipe) -> float:
+    if recipe.decay == "plateau":
+        return recipe.factor ** _waits(history.judged, recipe.patience)
+    return _schedule(history.steps, total, recipe.warmup)
+
+
+@contextmanager
+def products(precision: str) -> Iterator[None]:
+    """Inside, large float32 matrix products are rounded where `precision` is 'rounded' and exact where it is not."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if precision == "rounded" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _over_processes(acc: Any, size: int, losses: dict[str, Tensor]) -> tuple[int, dict[str, float], float]:
@@ -189,7 +276,16 @@ class _State:
     count: int = 0
 
 
-def _save(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimizer: Any, history: History, at: _State) -> None:
+def _save(
+    folder: Path,
+    plan: dict[str, Any],
+    acc: Any,
+    model: nn.Module,
+    optimizer: Any,
+    history: History,
+    at: _State,
+    best: dict[str, Tensor],
+) -> None:
     """Written to a second name and swapped in, so that a kill in between leaves the older checkpoint whole."""
     from safetensors.torch import save_file
 
@@ -199,6 +295,7 @@ def _save(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimi
     tensors = {
         f"model.{name}": value.detach().cpu().contiguous().clone() for name, value in acc.unwrap_model(model).state_dict().items()
     }
+    tensors |= {f"best.{name}": value.cpu().contiguous().clone() for name, value in best.items()}
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{name}": value.detach().cpu().contiguous().clone() for name, value in state.items()}
     tensors["rng.cpu"] = torch.get_rng_state()
@@ -214,7 +311,15 @@ def _save(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimi
             old.unlink()
 
 
-def _load(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimizer: Any, history: History) -> _State:
+def _load(
+    folder: Path,
+    plan: dict[str, Any],
+    acc: Any,
+    model: nn.Module,
+    optimizer: Any,
+    history: History,
+    best: dict[str, Tensor],
+) -> _State:
     from safetensors.torch import load_file
 
     try:
@@ -225,6 +330,7 @@ def _load(folder: Path, plan: dict[str, Any], acc: Any, model: nn.Module, optimi
         acc.unwrap_model(model).load_state_dict(
             {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         )
+        best.update({n.removeprefix("best."): t.to(acc.device) for n, t in tensors.items() if n.startswith("best.")})
         state = optimizer.state_dict()
         state["state"] = {}
         for name, tensor in tensors.items():

@@ -86,6 +86,39 @@ class TableSchema:
         return found
 
 
+PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class PairSchema:
+    """Sentences and their translations: one text column per language, and `part`, the official split, train | valid | test."""
+
+    name: str
+    languages: tuple[str, str]  # names of the two text columns, for example ("de", "en")
+    label: str = ""  # nothing to predict but the other column
+    classes: tuple[str, ...] = ()
+
+    @property
+    def arrow(self) -> pa.Schema:
+        return pa.schema([pa.field(name, pa.string(), nullable=False) for name in (*self.languages, "part")])
+
+    def problems(self, table: pa.Table) -> list[str]:
+        """Everything about `table` that breaks this schema, worded for a person; empty when it fits."""
+        found: list[str] = []
+        for want in self.arrow:
+            if want.name not in table.column_names:
+                found.append(f"{self.name}: column {want.name!r} is missing, expected {want.type}")
+            elif table.schema.field(want.name).type != want.type:
+                found.append(f"{self.name}: column {want.name!r} is {table.schema.field(want.name).type}, expected {want.type}")
+        for name in self.languages if not found else ():
+            blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(table[name], "")), "")
+            rows = np.flatnonzero(blank.to_numpy(zero_copy_only=False))
+            found += [f"{self.name}: row {row}, column {name!r}: no text, expected a sentence" for row in rows]
+        if not found:
+            found += _out_of_range(self.name, Column("part", "category", levels=PARTS), table["part"])
+        return found
+
+
 def _out_of_range(table: str, column: Column, values: pa.ChunkedArray) -> list[str]:
     if column.role == "number":
         bad = pc.if_else(pc.is_valid(values), pc.invert(pc.is_finite(pc.cast(values, pa.float64()))), False)
@@ -127,7 +160,7 @@ class Dataset:
     """All records of one data set. `source` says where they come from, `counts` what was read and what was left out."""
 
     name: str
-    schema: TableSchema
+    schema: TableSchema | PairSchema
     records: Split
     source: str
     fingerprint: str = ""  # changes whenever the content does: part of a trial's cache key
@@ -149,6 +182,14 @@ class Dataset:
         rank = _spread(self.labels if self.schema.classes else None, len(self.records), seed)
         part = np.searchsorted(edges, rank, side="right")
         return [self.records.take(np.flatnonzero(part == p)) for p in range(len(shares))]
+
+    def official(self) -> list[Split]:
+        """[train, valid, test] as the column `part` says. Raises DataError when one of them is empty."""
+        part = self.records.table["part"]
+        rows = {name: np.flatnonzero(pc.equal(part, name).to_numpy(zero_copy_only=False)) for name in PARTS}
+        if empty := [name for name, at in rows.items() if not len(at)]:
+            raise DataError(f"{self.name}: no records for {', '.join(empty)} in {self.source}, expected some in each part")
+        return [self.records.take(at) for at in rows.values()]
 
     def fold(self, k: int, of: int, seed: int) -> tuple[Split, Split]:
         """(train, test) of fold `k` out of `of`; every record is tested once. Deterministic for a seed."""

@@ -287,7 +287,7 @@ def test_a_device_that_is_not_there_is_told(device, monkeypatch):
 def test_impossible_devices_and_precisions_are_told():
     with pytest.raises(SettingsError, match="device = 'gpu', expected auto, cpu, cuda or mps"):
         room.accelerator("gpu")
-    with pytest.raises(SettingsError, match="precision = 'fp8', expected float32 or bf16"):
+    with pytest.raises(SettingsError, match="precision = 'fp8', expected one of float32, rounded, bf16"):
         room.accelerator("cpu", "fp8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +21,15 @@ BUCKET = 16  # batches whose rows are sorted by length together: little padding,
 
 @dataclass(frozen=True)
 class Columns:
-    """What a model reads of N records: ragged token ids and dense arrays by name, all with N rows."""
+    """What a model reads of N records: ragged token ids and, by name, dense arrays and further ragged ids; all with N rows."""
 
     ids: pa.ListArray
     dense: dict[str, np.ndarray]
     pad_id: int = 0
+    ragged: dict[str, pa.ListArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, array in self.dense.items():
+        for name, array in {**self.dense, **self.ragged}.items():
             if len(array) != len(self.ids):
                 raise DataError(f"columns of unequal length: {name!r} has {len(array)} rows, the token ids have {len(self.ids)}")
 
@@ -37,7 +38,9 @@ class Columns:
 
 
 class Batches:
-    """Iterate over one epoch's batches: {ids (B, T) int64, keep (B, T) bool, <dense columns>}.
+    """Iterate over one epoch's batches: {ids (B, T) int64, keep (B, T) bool, <dense columns>, <ragged columns>}.
+
+    A ragged column `name` is padded to the longest of its own rows and comes with its mask, `name_keep`.
 
     Batches of an epoch differ by at most one record, so none is nearly empty (a batch norm over one record would fail) and
     nothing is dropped. Shuffled: a new order per epoch, fixed by (seed, epoch); rows of similar length share a batch.
@@ -51,6 +54,7 @@ class Batches:
             raise DataError(f"cannot make batches of {size} out of {len(columns)} records, expected at least one of each")
         self.columns, self.size, self.shuffle, self.seed, self.rank, self.world = columns, size, shuffle, seed, rank, world
         self.values, self.offsets = flat(columns.ids)
+        self.ragged = {name: flat(lists) for name, lists in columns.ragged.items()}
         self.dense = {name: torch.from_numpy(np.array(array)) for name, array in columns.dense.items()}
 
     def __len__(self) -> int:
@@ -83,4 +87,8 @@ class Batches:
         """These records as one batch."""
         ids, keep = pad(self.values, self.offsets, rows, self.columns.pad_id)
         at = torch.from_numpy(rows)
-        return {"ids": ids.long(), "keep": keep, **{name: array.index_select(0, at) for name, array in self.dense.items()}}
+        batch = {"ids": ids.long(), "keep": keep, **{name: array.index_select(0, at) for name, array in self.dense.items()}}
+        for name, (values, offsets) in self.ragged.items():
+            more, batch[f"{name}_keep"] = pad(values, offsets, rows, self.columns.pad_id)
+            batch[name] = more.long()
+        return batch

@@ -22,7 +22,7 @@ class Claim:
     when `worse` is empty; for a trend its least-squares slope over `x`, one number per entry of `worlds` (in the null
     control: of `null_worlds`). Test "above": the gain exceeds `margin`; "at_most": it stays below it. `null` names the world
     in which the mechanism has nothing to exploit. `why` is the mechanism in a sentence; `ours` marks a claim that the paper
-    does not make.
+    does not make. `also_real`: real data has the truth that it needs, too (comparisons can always be measured there).
     """
 
     id: str
@@ -44,6 +44,7 @@ class Claim:
     worlds: tuple[str, ...] = ()
     x: tuple[float, ...] = ()
     null_worlds: tuple[str, ...] = ()
+    also_real: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (("kind", KINDS), ("direction", DIRECTIONS), ("test", TESTS)):

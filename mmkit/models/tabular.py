@@ -249,8 +249,3 @@ class TabularText(nn.Module):
         x = self.encoder(ids, keep) if self.encoder is not None else categories[:, :0]
         combined = self.combiner(x, categories, numbers)
         return self.head(combined.m), combined
-
-
-def parameters(module: nn.Module) -> int:
-    """Number of trainable parameters."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

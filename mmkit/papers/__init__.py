@@ -61,6 +61,23 @@ class Paper:
             raise SettingsError(f"paper {self.slug} has no table {id!r}{nearest(id, tables)}")
         return tables[id]
 
+    def printed(self, data: str) -> dict[str, dict[str, float]]:
+        """Metric -> {method: the value that the results table prints for this data set}.
+
+        `[data.<name>]` says where: `table`, and either `columns` (metric -> column; a row per method label) or `row` (its
+        first cells) and `metric` (a column per method).
+        """
+        facts, table = self.facts["data"][data], self.table(self.facts["data"][data]["table"])
+        columns, rows, methods = table["columns"], table["rows"], self.facts["methods"]
+        if "columns" in facts:
+            named = {row[0]: row for row in rows}
+            return {
+                metric: {m: named[label][columns.index(column)] for m, label in methods.items() if label in named}
+                for metric, column in facts["columns"].items()
+            }
+        row = next(r for r in rows if r[: len(facts["row"])] == facts["row"])
+        return {facts["metric"]: {m: row[columns.index(m)] for m in methods if m in columns}}
+
 
 @cache
 def all_papers() -> tuple[Paper, ...]:

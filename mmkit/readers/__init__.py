@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmkit.errors import DataError, SettingsError, nearest
-from mmkit.readers import airbnb, clothing, inside_airbnb, petfinder
+from mmkit.readers import airbnb, clothing, folders, inside_airbnb, iwslt14, multi30k, petfinder, wmt14
+from mmkit.readers.word_pairs import MEN, MTURK771, SIMLEX999
 from mmkit.schema import Dataset
 
 
@@ -24,10 +25,11 @@ class Reader:
     name: str
     title: str
     papers: tuple[str, ...]
-    stands_in_for: str  # reviews | pets | listings
+    stands_in_for: str  # reviews | pets | listings | translation
     expects: str
     locate: Callable[[Path], Path | None]
     read: Callable[[Path], Dataset]
+    levels: str = "two levels"  # how far below the root `locate` looks
 
 
 READERS: dict[str, Reader] = {
@@ -46,6 +48,26 @@ READERS: dict[str, Reader] = {
         Reader("inside_airbnb", "Inside Airbnb, one city", ("05_tabular",), "listings",
                "'listings.csv.gz' or 'listings.csv', the detailed file",
                inside_airbnb.locate, inside_airbnb.read),
+        Reader("multi30k", "Multi30k, task 1, German and English", ("08_fixed_targets",), "translation",
+               "a folder with train.de, train.en, val.de, val.en, test_2016_flickr.de, test_2016_flickr.en (each plain or .gz)",
+               multi30k.locate, multi30k.read, "three levels"),
+        Reader("iwslt14", "IWSLT'14, German and English", ("08_fixed_targets",), "translation",
+               "a folder with train.de, train.en, valid.de, valid.en, test.de, test.en (plain or .gz; also train.de-en.de ...), "
+               "not below a folder called wmt or multi30k",
+               iwslt14.locate, iwslt14.read, "three levels"),
+        Reader("wmt14", "WMT'14, English and German", ("08_fixed_targets",), "translation",
+               "a folder with train, newstest2013 and newstest2014, each .de and .en (plain or .gz); "
+               "below a folder called wmt also valid and test",
+               wmt14.locate, wmt14.read, "three levels"),
+        Reader("simlex999", "SimLex-999, similarity of words", ("08_fixed_targets",), "translation",
+               "'EN-SIMLEX-999.txt' (collected) or 'SimLex-999.txt' (as published; plain, .gz or .zip)",
+               SIMLEX999.locate, SIMLEX999.read),
+        Reader("men", "MEN, relatedness of words", ("08_fixed_targets",), "translation",
+               "'EN-MEN-TR-3k.txt' (collected) or 'MEN_dataset_natural_form_full' (as published; plain, .gz or .zip)",
+               MEN.locate, MEN.read),
+        Reader("mturk771", "MTurk-771, relatedness of words", ("08_fixed_targets",), "translation",
+               "'EN-MTurk-771.txt' (collected) or 'MTURK-771.csv' (as published; plain, .gz or .zip)",
+               MTURK771.locate, MTURK771.read),
     )
 }  # fmt: skip
 
@@ -58,14 +80,19 @@ def find(name: str) -> Reader:
 
 
 def locate(name: str, root: str | Path) -> Path:
-    """The file or folder of the data set: `root`, in it, or up to two levels below. Raises DataError saying where it looked."""
+    """The file or folder of the data set: `root`, in it, or some levels below. Raises DataError saying where it looked.
+
+    A zip archive that is cut off cannot tell what is in it: it is named as damaged.
+    """
     reader, root = find(name), Path(root).expanduser()
     get = f"Get it with: python data_scripts/{name}.py --to FOLDER (access and licence: data_scripts/README.md)"
     if not root.exists():
         raise DataError(f"{name}: {root} does not exist, expected {reader.expects}", advice=get)
     found = reader.locate(root)
     if found is None:
-        raise DataError(f"{name}: not found in {root} and two levels below it, expected {reader.expects}", advice=get)
+        damaged = [f"{path}: is a damaged zip archive; is the data set in it?" for path in folders.damaged(root)]
+        looked = f"{root} and {reader.levels} below it"
+        raise DataError(f"{name}: not found in {looked}, expected {reader.expects}", damaged, get)
     return found
 
 

@@ -7,24 +7,20 @@ What is refused: another encoding than UTF-8, another delimiter than a comma, re
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mmkit.errors import DataError
+from mmkit.readers.files import AGAIN, content, decode, refuse_other_formats
 
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 INDEX_NAME = re.compile(r"(Unnamed: \d+(\.\d+)?)?")  # what data frames call an index that was written as a column
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 Problems = list[tuple[str, int, str]]  # file, line (0 = the file as a whole), what is wrong
-AGAIN = "The file is damaged or was not downloaded to its end: fetch it again."
 
 
 @dataclass
@@ -72,8 +68,8 @@ def read_csv(path: Path, wanted: Collection[str], inside: Sequence[str] = ()) ->
     a file that cannot be read as CSV at all raises DataError.
     """
     data = content(path, inside)
-    _refuse_other_formats(path, data)
-    text = _decode(path, data)
+    refuse_other_formats(path, data)
+    text = decode(path, data)
     header, rows, lines, problems, blank = _records(path, text)
     if not _used(header, wanted):
         _refuse_other_delimiter(path, header, wanted)
@@ -111,93 +107,6 @@ def join(parts: Sequence[Raw]) -> Raw:
         for key, count in part.counts.items():  # columns are the same in every file: the most, not the sum
             whole.counts[key] = max(whole.counts[key], count) if "columns" in key else whole.counts[key] + count
     return whole
-
-
-def content(path: Path, inside: Sequence[str] = ()) -> bytes:
-    """Bytes of a file, unpacked when it is gzip or zip (told by its first bytes). Raises DataError naming what is wrong."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, expected a file")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as why:
-        raise DataError(f"{path}: no such file") from why
-    except OSError as why:
-        raise DataError(f"{path}: cannot be read ({why.strerror or why})", advice="Check its owner and permissions.") from why
-    if not data:
-        raise DataError(f"{path}: is empty (0 bytes), expected a header and records", advice=AGAIN)
-    if data.startswith(GZIP):
-        return _gunzip(path, data)
-    if data.startswith(ZIP):
-        return _unzip(path, data, inside)
-    if path.suffix.lower() in (".gz", ".zip"):
-        raise DataError(f"{path}: is called {path.suffix} but starts with bytes {data[:4].hex(' ')}, expected "
-                        f"{(GZIP if path.suffix.lower() == '.gz' else ZIP).hex(' ')}",
-                        advice="Fetch it again; if it was unpacked already, rename it to .csv.")  # fmt: skip
-    return data
-
-
-def _gunzip(path: Path, data: bytes) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except EOFError as why:
-        raise DataError(f"{path}: the gzip stream ends after {len(data):,} bytes without its end mark, expected a complete one",
-                        advice=AGAIN) from why  # fmt: skip
-    except (OSError, zlib.error) as why:
-        raise DataError(f"{path}: the gzip stream is corrupt ({why})", advice=AGAIN) from why
-
-
-def _unzip(path: Path, data: bytes, inside: Sequence[str]) -> bytes:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as why:
-        raise DataError(f"{path}: is not a complete zip archive ({why})", advice=AGAIN) from why
-    names = [n for n in archive.namelist() if n.lower().endswith(".csv") and not n.startswith("__MACOSX/")]
-    names = [n for n in names if PurePosixPath(n).name in inside] or names
-    if len(names) != 1:
-        raise DataError(f"{path}: holds {len(names)} CSV files, expected one", names or archive.namelist(),
-                        "Unpack the archive and give the folder or the file.")  # fmt: skip
-    try:
-        return archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError) as why:
-        raise DataError(f"{path}: {names[0]!r} inside the archive is corrupt ({why})", advice=AGAIN) from why
-    except (RuntimeError, NotImplementedError) as why:  # a password; a compression that Python does not know
-        raise DataError(f"{path}: {names[0]!r} cannot be unpacked ({why})", advice="Unpack it and give the CSV file.") from why
-
-
-def _refuse_other_formats(path: Path, data: bytes) -> None:
-    """Encodings and file types that are told by their bytes; each with the way out."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(data) > 1 and 0 in data[:2]):
-        raise DataError(f"{path}: byte 0: {data[:2].hex(' ')}, expected UTF-8; this is UTF-16",
-                        advice=f"Convert it: iconv -f UTF-16 -t UTF-8 '{path.name}' > converted.csv")  # fmt: skip
-    if (nul := data.find(0)) >= 0:
-        line = data.count(b"\n", 0, nul) + 1
-        raise DataError(f"{path}:{line}: byte {nul}: a zero byte, expected text", advice=AGAIN)
-    start = data[:200].lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        first = start[:14].decode("ascii", "replace")
-        raise DataError(f"{path}:1: starts with {first!r}, expected column names; this is a web page",
-                        advice="The site sent a login or error page: sign in, accept its terms, fetch again.")  # fmt: skip
-    if start.startswith(b"version https://git-lfs"):
-        raise DataError(f"{path}:1: is a pointer of Git LFS, expected the data itself", advice="Fetch the file: git lfs pull")
-
-
-def _decode(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    problems, offset = [], 0
-    for n, line in enumerate(data.split(b"\n"), start=1):  # only on this path: every line that is wrong, not just the first
-        try:
-            line.decode()
-        except UnicodeDecodeError as why:
-            byte = line[why.start]
-            windows = bytes([byte]).decode("cp1252", "replace")
-            where = f"{path.name}:{n}: byte {offset + why.start}"
-            problems.append(f"{where}: 0x{byte:02x}, expected UTF-8 (in Windows-1252 it is {windows!r})")
-        offset += len(line) + 1
-    raise DataError(f"{path}: {len(problems)} line{'s' * (len(problems) > 1)} not in UTF-8", problems,
-                    f"If it is Windows-1252, convert it: iconv -f CP1252 -t UTF-8 '{path.name}' > converted.csv")  # fmt: skip
 
 
 def _records(path: Path, text: str) -> tuple[list[str], list[list[str]], list[int], Problems, int]:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from mmkit.errors import DataError
-from mmkit.readers.csv_tables import Raw, content, join, read_csv
+from mmkit.readers.csv_tables import Raw, join, read_csv
+from mmkit.readers.files import content
 from mmkit.schema import TableSchema
 
 PARTS = ("train.csv", "val.csv", "test.csv")
@@ -53,6 +54,11 @@ def _members(archive: Path) -> set[str]:
         return {PurePosixPath(name).name for name in zipfile.ZipFile(archive).namelist() if not name.startswith("__MACOSX/")}
     except (OSError, zipfile.BadZipFile):
         return set()
+
+
+def damaged(root: Path) -> list[Path]:
+    """Zip archives in `root` and up to two levels below it that cannot be opened."""
+    return [archive for folder in folders(root) for archive in sorted(folder.glob("*.zip")) if not zipfile.is_zipfile(archive)]
 
 
 def split(root: Path, schema: TableSchema) -> Path | None:

@@ -32,7 +32,7 @@ TRIAL_ROOMS = (
     "schema.py",
     "worlds",
     "readers",
-    "text.py",
+    "text",
     "batches",
     "layers",
     "models",

@@ -109,7 +109,8 @@ class Study:
 
     def _seeds(self, seeds: list[int] | None) -> list[int]:
         if seeds is None:
-            seeds = list(range(self.settings["folds"])) if self.kind == "real" else self.paper.facts["seeds"][self.profile]
+            folds = self.settings.get("folds") if self.kind == "real" else None
+            seeds = list(range(folds)) if folds else self.paper.facts["seeds"][self.profile]
         if (
             not isinstance(seeds, list | tuple)
             or not seeds
@@ -118,7 +119,7 @@ class Study:
             raise SettingsError(f"SEEDS = {seeds!r}, expected a list of non-negative whole numbers such as [0, 1, 2], or None")
         if len(set(seeds)) < len(seeds):
             raise SettingsError(f"SEEDS = {seeds!r} names a seed twice; every seed is one observation")
-        if self.kind == "real" and max(seeds) >= self.settings["folds"]:
+        if self.kind == "real" and max(seeds) >= self.settings.get("folds", max(seeds) + 1):
             raise SettingsError(
                 f"SEEDS = {seeds!r} are folds on real data, and there are only {self.settings['folds']}: "
                 f"0 to {self.settings['folds'] - 1}"
@@ -177,7 +178,7 @@ class Study:
         dataset = (
             self._real[name]
             if self.kind == "real"
-            else self.module.world(name, world, trial.seed, self.settings["world_records"])
+            else self.module.world(name, world, trial.seed, self.settings)
         )
         return Data(dataset, *self.module.splits(dataset, trial, self.settings))
 
@@ -188,7 +189,7 @@ class Study:
 
     @property
     def claims(self) -> list[claims_room.Claim]:
-        """The paper's claims that this run can test: on real data there is no null control and no known truth."""
+        """The paper's claims that this run can test: on real data there is no null control, and truth only where a claim says."""
         every = [claims_room.Claim.from_facts(c) for c in self.paper.claims]
         kept = [
             c for c in every if c.kind == "exact" or (c.data in self.datasets and (self.settings["sweeps"] or c.kind != "trend"))
@@ -199,18 +200,18 @@ class Study:
         return [
             replace(c, world="real", null=None)
             for c in kept
-            if c.kind == "exact" or (c.kind == "comparison" and {c.better, c.worse} <= methods)
+            if c.kind == "exact" or ((c.kind == "comparison" or c.also_real) and {c.better, c.worse} <= {*methods, ""})
         ]
 
     def trials(self) -> list[Trial]:
         """Every trial of this run: the table's methods and the reference points, and what claims and sweeps need besides."""
         wanted: dict[Trial, None] = {}
 
-        def add(data: str, world: str, methods: list[str]) -> None:
-            for seed in self.seeds:
+        def add(data: str, world: str, methods: list[str], seeds: int | None = None) -> None:
+            for seed in self.seeds[:seeds]:
                 wanted.update({self._trial(data, world, seed, m): None for m in methods if m})
 
-        references = [m for m in (*self.module.WITHOUT_TRAINING, "table_only") if self.kind == "world" or m != "oracle"]
+        references = [m for m in self.module.REFERENCES if self.kind == "world" or m != "oracle"]
         for name in self.datasets:
             add(name, "main", [*self.settings["methods"], *references])  # loky takes a worker's first trial as its normal size
         for claim in self.claims:
@@ -220,7 +221,7 @@ class Study:
         if self.kind == "world" and self.settings["sweeps"]:
             for sweep in self.paper.facts.get("sweep", []):
                 for world in sweep["worlds"] if sweep["data"] in self.datasets else []:
-                    add(sweep["data"], world, sweep["methods"])
+                    add(sweep["data"], world, sweep["methods"], sweep.get("seeds"))
         return sorted(wanted, key=lambda t: (t.data, t.world, t.seed))
 
     def run(self) -> pd.DataFrame:
@@ -261,11 +262,11 @@ class Study:
         folder.write_json(self.out / "progress.json", {"done": done, "total": bar.total, "label": ""})
 
     def _tidy(self, trials: list[Trial]) -> pd.DataFrame:
-        in_table = {(d, m) for d, facts in self.paper.facts["data"].items() for m in facts["columns"]}
+        tables = {(d, m): facts["table"] for d, facts in self.paper.facts["data"].items() for m in self.paper.printed(d)}
         rows = [
             (
                 self.paper.slug,
-                "3" if (t.data, metric) in in_table and t.method in self.methods else "",
+                tables.get((t.data, metric), "") if t.method in self.methods else "",
                 t.method,
                 t.data,
                 t.world,
@@ -311,18 +312,15 @@ class Study:
         return here.pivot(index="method", columns="seed", values="value")
 
     def beside(self, data: str) -> pd.DataFrame:
-        """Table 3 for one data set: published value, our mean and standard deviation over seeds or folds, per metric.
+        """The results table for one data set: published value, our mean and standard deviation over seeds or folds, per metric.
 
-        Reference points that the paper lacks follow below the eight methods, without a published value.
+        Reference points that the paper lacks follow below its methods, without a published value.
         """
-        facts, table = self.paper.facts["data"][data], self.paper.table("3")
         columns = {}
-        for metric, printed in facts["columns"].items():
+        for metric, printed in self.paper.printed(data).items():
             ours = self.values(data, metric)
             order = [m for m in self.methods if m in ours.index] + [m for m in ours.index if m not in self.methods]
-            at = table["columns"].index(printed)
-            names = {row[0]: row[at] for row in table["rows"]}
-            columns[metric, "published"] = pd.Series({m: names.get(self.methods.get(m, "")) for m in order}, dtype=float)
+            columns[metric, "published"] = pd.Series({m: printed.get(m) for m in order}, dtype=float)
             columns[metric, "measured"] = ours.loc[order].mean(axis=1)
             columns[metric, "sd"] = ours.loc[order].std(axis=1)
         frame = pd.DataFrame(columns)
@@ -342,7 +340,7 @@ class Study:
             tested,
             scores,
             exact=exact,
-            train_test_ratio=float(folds - 1) if real else None,
+            train_test_ratio=float(folds - 1) if real and folds else None,
             world="real" if real else None,
             strict=False,
         )

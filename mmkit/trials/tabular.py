@@ -21,17 +21,19 @@ from mmkit.worlds import tables
 
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
 VALIDATION = 0.1  # of a fold's training part
-LONG = 1000  # steps from which training is worth checkpoints, one every so many
-WITHOUT_TRAINING = ("constant", "best_column", "oracle")
 PUBLISHED_ENCODER = {
     "reviews": "bert-base-uncased",
     "listings": "bert-base-multilingual-uncased",
     "pets": "bert-base-multilingual-uncased",
 }
+LONG = 1000  # steps from which training is worth checkpoints, one every so many
+WITHOUT_TRAINING = ("constant", "best_column", "oracle")
+REFERENCES = (*WITHOUT_TRAINING, "table_only")  # run beside the paper's methods
 
 
-def world(data: str, name: str, seed: int, records: int) -> Dataset:
+def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     """The generated data set behind a world's name. Raises SettingsError for a name that is no world."""
+    records = settings["world_records"]
     if name == "main":
         return tables.make(data, records, seed)
     kind, _, what = name.partition(":")
@@ -94,7 +96,7 @@ def _prepared(
     settings = dict(frozen)
     trial = Trial(data, world_name, seed, "")
     dataset = (
-        _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings["world_records"])
+        _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
     )
     train, valid, test = splits(dataset, trial, settings)
     schema = dataset.schema
@@ -186,7 +188,7 @@ def _trained(
 
     from mmkit.batches import Batches
     from mmkit.fit import Recipe, fit, predict
-    from mmkit.models.tabular import parameters
+    from mmkit.layers.counts import parameters
 
     task = prepared.schema.task
     torch.manual_seed(trial.seed)

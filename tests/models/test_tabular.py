@@ -9,7 +9,8 @@ from torch import nn
 
 from mmkit import papers
 from mmkit.errors import SettingsError
-from mmkit.models.tabular import COMBINERS, TABLE_3, Attention, Gating, TabularText, combiner, parameters
+from mmkit.layers.counts import parameters
+from mmkit.models.tabular import COMBINERS, TABLE_3, Attention, Gating, TabularText, combiner
 
 T, C, N, B = 8, 6, 3, 16
 WITH_TABLE = [m for m in COMBINERS if m not in ("text_only", "unimodal")]

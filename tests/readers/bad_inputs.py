@@ -8,6 +8,7 @@ from unittest import mock
 
 from mmkit import readers
 from mmkit.readers import csv_tables
+from tests.readers import bad_pairs
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 Case = tuple[str, str, Callable[[Path], None]]
@@ -74,6 +75,7 @@ FILES = {
     "inside_amenities": ("inside_airbnb", "airbnb/bad_inside_amenities", "a list of amenities that is cut off"),
     "inside_superhost": ("inside_airbnb", "airbnb/bad_inside_superhost", "'yes' where t or f belongs"),
     "inside_summary": ("inside_airbnb", "airbnb/bad_inside_summary", "the summary file instead of the detailed one"),
+    **bad_pairs.FILES,
 }
 
 
@@ -139,6 +141,7 @@ CASES: list[Case] = [
     ("no_file", "a file that does not exist", no_file),
     ("no_root", "a data folder that does not exist", no_root),
     ("not_found", "a data folder without this data set", not_found),
+    *bad_pairs.CASES,
 ]
 
 

@@ -91,6 +91,42 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
     "no_parts": ("DATA: holds none of train.csv, val.csv, test.csv, expected at least one", [], ""),
     "no_file": ("DATA/reviews.csv: no such file", [], ""),
     "no_root": ("petfinder: DATA/absent does not exist, expected a folder with train.csv", [], GET + "petfinder.py --to FOLDER"),
+    "pairs_absent": ("multi30k: 1 problem in Multi30k, task 1, DATA/multi30k", ["val.de (or .gz): no such file, expected the valid part in 'de' beside val.en"], FORMAT),
+    "pairs_several": ("4 problems in", [
+        "train.en:4: an empty line, expected a sentence",
+        "val.de:2: byte 28: 0xe4, expected UTF-8 (in Windows-1252 it is 'ä')",
+        "test_2016_flickr.de (or .gz): no such file, expected the test part in 'de'",
+        "test_2016_flickr.en (or .gz): no such file, expected the test part in 'en'",
+    ], "iconv -f CP1252 -t UTF-8 'val.de' > converted.de"),
+    "pairs_unequal": ("multi30k", ["val.de has 2 lines and val.en 1, expected equally many"], FORMAT),
+    "pairs_lost": ("multi30k", ["train.de has 1,000 lines and train.en 999, expected equally many; up to about line 400 they run alongside each other, then no longer"], FORMAT),
+    "pairs_slipped": ("multi30k", ["train.de:406: the text runs alongside train.en:407 from about here, expected line 406"], FORMAT),
+    "pairs_shuffled": ("multi30k", ["train.de and train.en: the lengths of lines hardly go together (correlation -0.03), expected over 0.2: is one of them in another order?"], FORMAT),
+    "pairs_outliers": ("multi30k", ["train.de and train.en: in 100 of 1,000 pairs one side has over 9 times the words of the other, expected in at most 5%; " + "; ".join(f"line {n}: 'Wort' and 'word word word word word word word wo...'" for n in (1, 11, 21))], FORMAT),
+    "pairs_same": ("multi30k", ["val.de and val.en: hold the same text, expected two languages"], FORMAT),
+    "pairs_empty_line": ("multi30k", ["train.en:5: an empty line, expected a sentence", "train.de has 4 lines and train.en 5, expected equally many"], FORMAT),
+    "pairs_empty": ("multi30k", ["train.en: is empty (0 bytes), expected sentences"], AGAIN),
+    "pairs_mark_only": ("multi30k", ["train.en: holds a byte order mark and nothing else, expected sentences"], AGAIN),
+    "pairs_windows_1252": ("multi30k", ["train.de:4: byte 102: 0xdf, expected UTF-8 (in Windows-1252 it is 'ß')"], "iconv -f CP1252 -t UTF-8 'train.de' > converted.de"),
+    "pairs_utf16": ("multi30k", ["val.en: byte 0: ff fe, expected UTF-8; this is UTF-16"], "iconv -f UTF-16 -t UTF-8 'val.en' > converted.en"),
+    "pairs_zero_byte": ("multi30k", ["val.en:1: byte 15: a zero byte, expected text"], AGAIN),
+    "pairs_returns": ("multi30k", ["val.en: one line with 2 carriage returns, expected lines that end in LF"], FORMAT),
+    "pairs_page": ("multi30k", ["val.en:1: starts with '<!doctype html', expected a sentence; this is a web page"], "sign in"),
+    "pairs_lfs": ("multi30k", ["val.en:1: is a pointer of Git LFS, expected the data itself"], "git lfs pull"),
+    "pairs_cut_gzip": ("multi30k", ["train.de.gz: the gzip stream ends after 60 bytes without its end mark, expected a complete one"], AGAIN),
+    "pairs_corrupt_gzip": ("multi30k", ["train.de.gz: the gzip stream is corrupt (CRC check failed)"], AGAIN),
+    "pairs_empty_gzip": ("multi30k", ["train.de.gz: is empty (0 bytes), expected sentences"], AGAIN),
+    "pairs_not_gzip": ("multi30k", ["train.en.gz: is called .gz but starts with bytes 54 77 6f 20, expected 1f 8b"], "rename it to .en"),
+    "damaged_archive": ("simlex999: not found in DATA and two levels below it, expected 'EN-SIMLEX-999.txt'", ["DATA/SimLex-999.zip: is a damaged zip archive; is the data set in it?"], GET + "simlex999.py"),
+    "words_score_word": ("simlex999: 1 problem in SimLex-999", ["EN-SIMLEX-999.txt:2: column 'score': 'high', expected a number from 0 to 10"], FORMAT),
+    "words_score_range": ("simlex999", ["EN-SIMLEX-999.txt:1: column 'score': '15.8', expected a number from 0 to 10"], FORMAT),
+    "words_score_missing": ("men", ["EN-MEN-TR-3k.txt:2: column 'score': '', expected a score in every record"], FORMAT),
+    "words_fields": ("men: 2 problems", ["EN-MEN-TR-3k.txt:2: 2 fields, expected 3 separated by tabs: 'river water\\t49.0'", "EN-MEN-TR-3k.txt:3: 2 fields, expected 3 separated by tabs: 'automobile\\tcar'"], FORMAT),
+    "words_word": ("mturk771", ["EN-MTurk-771.txt:2: column 'word1': 'ice cream', expected one word without blanks", "EN-MTurk-771.txt:3: column 'word1': '', expected one word without blanks"], FORMAT),
+    "words_pair_twice": ("mturk771", ["EN-MTurk-771.txt:3: the pair 'access', 'gateway' was scored at EN-MTurk-771.txt:1 already, expected each pair once"], FORMAT),
+    "words_header": ("SimLex-999.txt:1: column names word1, second, POS, SimLex999, expected word1, word2 and SimLex999 among them", [], ""),
+    "words_blank": ("EN-MEN-TR-3k.txt: holds no pair of words, expected one per line", [], AGAIN),
+    "words_page": ("EN-SIMLEX-999.txt:1: starts with '<!doctype html', expected a pair of words; this is a web page", [], "sign in"),
     "not_found": ("airbnb: not found in DATA and two levels below it, expected 'cleansed_listings_dec18.csv'", [], GET + "airbnb.py --to FOLDER"),
 }  # fmt: skip
 
@@ -102,10 +138,10 @@ def test_bad_input_says_what_is_wrong(id, case, tmp_path):
         case(tmp_path)
     error = caught.value
     assert summary in shown(error.summary, tmp_path)
-    assert error.problems == problems
+    assert [shown(problem, tmp_path) for problem in error.problems] == problems
     assert advice in error.advice
     assert bool(advice) == bool(error.advice)
-    assert all(problem in str(error) for problem in problems[:20])
+    assert all(shown(problem, tmp_path) in shown(str(error), tmp_path) for problem in problems[:20])
 
 
 def test_the_summary_file_of_inside_airbnb_is_recognised(tmp_path):
@@ -121,8 +157,7 @@ def test_every_bad_fixture_is_a_case_and_every_case_is_expected():
     ids = [id for id, _, _ in CASES]
     assert len(set(ids)) == len(ids)
     assert set(ids) == set(EXPECTED) | {"inside_summary"}
-    on_disk = {
-        f"{folder}/{path.name}" for folder in ("clothing", "petfinder", "airbnb") for path in (FIXTURES / folder).glob("bad_*")
-    }
+    folders = ("clothing", "petfinder", "airbnb", "multi30k", "iwslt14", "wmt14", "word_similarity")
+    on_disk = {f"{folder}/{path.name}" for folder in folders for path in (FIXTURES / folder).glob("bad_*")}
     assert {path for _, path, _ in FILES.values()} == on_disk
     assert all(what for _, what, _ in CASES)

@@ -32,6 +32,49 @@ def test_what_needs_a_login_is_explained(name, tmp_path):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("iwslt14", "1. open https://github.com/facebookresearch/fairseq"),
+        ("wmt14", "1. open https://nlp.stanford.edu/projects/nmt/"),
+        ("simlex999", "word-sim/EN-SIMLEX-999.txt"),
+        ("men", "word-sim/EN-MEN-TR-3k.txt"),
+        ("mturk771", "word-sim/EN-MTurk-771.txt"),
+    ],
+)
+def test_what_is_fetched_by_hand_is_explained(name, step, tmp_path):
+    done = script(name, "--to", tmp_path)
+    assert done.returncode == 1
+    assert step in done.stderr
+    assert "login" not in done.stderr
+    assert f"python data_scripts/{name}.py --to {tmp_path}" in done.stderr
+
+
+def test_parts_are_compared_with_the_published_ones():
+    done = script("multi30k", "--to", FIXTURES / "multi30k/good")
+    assert done.returncode == 3
+    told = [line.split(": ", 1)[1] for line in done.stdout.splitlines() if "not the complete published set" in line]
+    assert told[:4] == [
+        "8 records, expected 31,014",
+        "pairs in train: 4, expected 29,000",
+        "pairs in valid: 2, expected 1,014",
+        "pairs in test: 2, expected 1,000",
+    ]
+    assert told[4].endswith("expected 0f09b1df18194211")
+    done = script("men", "--to", FIXTURES / "word_similarity/good")
+    assert (done.returncode, "2 records, expected 3,000" in done.stdout) == (3, True)
+
+
+def test_a_file_with_another_hash_is_not_kept(tmp_path):
+    server = (FIXTURES / "multi30k/good/task1/raw").as_uri()
+    done = script("multi30k", "--to", tmp_path / "here", "--server", server)
+    assert done.returncode == 1
+    assert f"{server}/train.de.gz: sha256 " in done.stderr
+    assert "expected 726e39b2fa9eb9ff" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_set_that_is_not_complete_is_read_and_told():
     done = script("clothing", "--to", FIXTURES / "clothing/good_split")
     assert done.returncode == 3

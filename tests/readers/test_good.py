@@ -242,8 +242,12 @@ def test_lists_of_amenities(cell, names):
 def test_every_reader_is_registered_whole_and_an_unknown_name_suggests_the_nearest():
     assert {name: reader.stands_in_for for name, reader in readers.READERS.items()} == {
         "clothing": "reviews", "petfinder": "pets", "airbnb": "listings", "inside_airbnb": "listings",
+        "multi30k": "translation", "iwslt14": "translation", "wmt14": "translation",
+        "simlex999": "translation", "men": "translation", "mturk771": "translation",
     }  # fmt: skip
-    assert all(reader.name == name and "05_tabular" in reader.papers for name, reader in readers.READERS.items())
+    paper = {"translation": "08_fixed_targets"}
+    assert all(reader.name == name for name, reader in readers.READERS.items())
+    assert all(reader.papers == (paper.get(reader.stands_in_for, "05_tabular"),) for reader in readers.READERS.values())
     with pytest.raises(SettingsError, match="did you mean 'clothing'"):
         readers.find("cloting")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmkit import readers
+from mmkit import readers, text
 from mmkit.errors import DataError
 from mmkit.readers import clothing, csv_tables
 
+SCRIPT = Path(__file__).parent.parent.parent / "data_scripts" / "multi30k.py"
 ROOT = os.environ.get("MMKIT_TEST_DATA", "")
 
 
@@ -77,3 +80,45 @@ def test_melbourne():
     data = readers.find("airbnb").read(real("airbnb"))
     assert len(data.schema.categories) == 72
     assert len(data.records) > 20_000
+
+
+def test_multi30k_exact_facts():
+    """Vocabulary sizes that the published parameter counts imply, and what else was counted in the files by other means."""
+    data = readers.find("multi30k").read(real("multi30k"))
+    train, _, test = data.official()
+    assert [len(part) for part in data.official()] == [29_000, 1_014, 1_000]
+    assert data.fingerprint.startswith("0f09b1df18194211")
+    assert (data.counts["HTML entities, kept: en"], data.counts["HTML entities, kept: de"]) == (16, 1)
+    assert data.counts["marks of subword units (@@), kept: de"] == 2  # two lines of the real file hold nothing else
+    for language, size, words, longest, unknown in (("de", 7_853, 360_726, 44, 3.8), ("en", 5_893, 380_190, 41, 1.7)):
+        start = time.perf_counter()
+        tokens = text.tokenise(train.table[language].to_pylist(), language)
+        vocabulary = text.Vocabulary.build(tokens, 2)
+        ids = vocabulary.encode(tokens)
+        seconds = time.perf_counter() - start
+        assert len(vocabulary) == size
+        assert (sum(map(len, tokens)), max(map(len, tokens))) == (words, longest)
+        assert len(ids.values) == words + len(tokens)
+        assert round(100 * vocabulary.unknown_rate(text.tokenise(test.table[language].to_pylist(), language)), 1) == unknown
+        assert seconds < 30  # 2 to 6 s on a laptop core
+
+
+def test_multi30k_is_fetched_whole_from_a_server_with_the_published_files(tmp_path):
+    place = real("multi30k")
+    if not (place / "train.de.gz").is_file():
+        pytest.skip("the files are unpacked, so their hashes differ from those of the server")
+    command = [sys.executable, str(SCRIPT), "--to", str(tmp_path), "--server", place.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "31,014 records, fingerprint 0f09b1df18194211" in done.stdout
+    assert len(list((tmp_path / "multi30k").iterdir())) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "low", "high"), [("simlex999", 999, 0.23, 9.8), ("men", 3_000, 0, 50), ("mturk771", 771, 1, 4.96)]
+)
+def test_word_pairs(name, records, low, high):
+    data = readers.find(name).read(real(name))
+    assert len(data.records) == records
+    assert (data.labels.min(), data.labels.max()) == (low, high)
+    assert data.counts == {"records read": records} | ({"pairs scored in both orders": 1} if name == "simlex999" else {})

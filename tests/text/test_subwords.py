@@ -62,7 +62,9 @@ def vocabulary(tokenizer):
     return [piece for piece, _ in sorted(tokenizer.backend.get_vocab().items(), key=lambda item: item[1])]
 
 
-TELL = "import json; from tests.test_text import *; print(json.dumps(vocabulary(text.train_wordpiece(world_texts(), 400))))"
+TELL = (
+    "import json; from tests.text.test_subwords import *; print(json.dumps(vocabulary(text.train_wordpiece(world_texts(), 400))))"
+)
 
 
 def test_training_is_the_same_every_time_and_in_every_process():
