@@ -37,8 +37,7 @@ class _WordLoss(torch.autograd.Function):
     def forward(ctx, f: Tensor, matrix: Tensor, bias: Tensor | None, target: Tensor) -> Tensor:
         need = ctx.needs_input_grad
         grads = [
-            torch.zeros(x.shape, device=f.device) if x is not None and need[i] else None
-            for i, x in enumerate((f, matrix, bias))
+            torch.zeros(x.shape, device=f.device) if x is not None and need[i] else None for i, x in enumerate((f, matrix, bias))
         ]
         wide, total = matrix.float(), torch.zeros((), device=f.device)
         for rows, p in _blocks(f, matrix, bias):

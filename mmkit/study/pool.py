@@ -85,7 +85,7 @@ def work(job: Job) -> Path:
 
 @cache
 def _keep_memory() -> None:
-    """glibc hands large freed blocks back to the system at once; asking for them again costs small models a tenth of their time."""
+    """glibc gives large freed blocks back at once, and asking for them again costs small models a tenth of their time."""
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):  # another system, another C library

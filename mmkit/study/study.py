@@ -40,6 +40,8 @@ PACKAGES = (
     "pyarrow",
     "scikit-learn",
     "scipy",
+    "sacrebleu",
+    "spacy",
     "matplotlib",
 )
 
@@ -175,11 +177,7 @@ class Study:
         if name not in self.datasets:
             raise SettingsError(f"no data set {name!r} in this run; there are: {', '.join(self.datasets)}")
         trial = self._trial(name, world, self.seeds[0] if seed is None else seed, "")
-        dataset = (
-            self._real[name]
-            if self.kind == "real"
-            else self.module.world(name, world, trial.seed, self.settings)
-        )
+        dataset = self._real[name] if self.kind == "real" else self.module.world(name, world, trial.seed, self.settings)
         return Data(dataset, *self.module.splits(dataset, trial, self.settings))
 
     def _trial(self, data: str, world: str, seed: int, method: str) -> Trial:
@@ -229,7 +227,7 @@ class Study:
         from mmkit.fit import Bar, accelerator
 
         kind = accelerator(self.device, self.settings["precision"]).device.type
-        self.module.check(self.settings, self.datasets)
+        self.module.check(self.settings, self.datasets, self.kind)
         jobs = [self._job(trial, kind) for trial in self.trials()]
         self.results = {job.trial: kept for job in jobs if (kept := pool.load(job.path)) is not None}
         todo = [job for job in jobs if job.trial not in self.results]

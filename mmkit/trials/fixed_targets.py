@@ -53,8 +53,7 @@ def direction(data: str) -> str:
 def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     """The generated data set behind a world's name. Raises SettingsError for a name that is no world."""
     records, size = settings["world_records"], {"lemmas": settings["world_lemmas"]}
-    if data not in translation.DIRECTIONS:
-        raise SettingsError(f"data set {data!r} has no world, only real data; worlds: {', '.join(translation.DIRECTIONS)}")
+    _has_world(data)
     kind, _, what = name.partition(":")
     if name in ("main", *MODEL_WORLDS) or name.startswith("sweep:dim="):
         return translation.make(data, records, seed, **size)
@@ -98,10 +97,16 @@ def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Sp
     return tuple(dataset.official())
 
 
-def check(settings: dict[str, Any], datasets: list[str]) -> None:
-    """Raise SettingsError, before anything is computed, for settings that exclude each other."""
-    if settings["network"] == "convs2s" and "tied" in settings["methods"] and settings["dropout"] >= 1:
-        raise SettingsError("convs2s needs a dropout below 1")
+def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
+    """Raise SettingsError, before anything is computed, when a data set that only real files have is wanted as a world."""
+    if kind == "world":
+        for data in datasets:
+            _has_world(data)
+
+
+def _has_world(data: str) -> None:
+    if data not in translation.DIRECTIONS:
+        raise SettingsError(f"data set {data!r} has no world, only real data; worlds: {', '.join(translation.DIRECTIONS)}")
 
 
 @lru_cache(maxsize=4)
@@ -111,7 +116,10 @@ def _prepared(data: str, name: str, seed: int, frozen: tuple, root: Path | None,
     if name == "real":
         words, human = None, _human(root, direction(data))
     else:
-        words, human = translation.lexicon(data, seed, lemmas=settings["world_lemmas"]), {}  # the same tree in all worlds of a seed
+        words, human = (
+            translation.lexicon(data, seed, lemmas=settings["world_lemmas"]),
+            {},
+        )  # the same tree in all worlds of a seed
     return prepare(dataset, direction(data), settings, words, human)
 
 
@@ -128,6 +136,8 @@ def _human(root: Path, way: str) -> dict[str, Any]:
 
 def build(method: str, prepared: Prepared, settings: dict[str, Any], context: int, bounded: bool = False, rows: Any = None):
     """The translator of one trial. Seed torch before. rows: given target rows instead of a draw, for `shuffled_learned`."""
+    from torch import nn
+
     from mmkit.layers.target_head import TargetHead
     from mmkit.models.convs2s import ConvS2S
     from mmkit.models.fixed_targets import NETWORKS, initialise
@@ -143,7 +153,10 @@ def build(method: str, prepared: Prepared, settings: dict[str, Any], context: in
     words = (len(prepared.source), len(prepared.target))
     if s["network"] == "convs2s":
         blocks = ((s["hidden_dim"], 3),) * s["layers"]
-        return ConvS2S(*words, embedding, blocks, blocks, context, head, s["dropout"], prepared.longest + MORE + 1)
+        model = ConvS2S(*words, embedding, blocks, blocks, context, head, s["dropout"], prepared.longest + MORE + 1)
+        if bounded:
+            model.decoder_out = nn.Sequential(model.decoder_out, nn.Tanh())
+        return model  # it initialises itself as its paper says
     model = NETWORKS[s["network"]](*words, embedding, s["hidden_dim"], context, head, s["dropout"], bounded)
     if s["init_sd"] > 0:
         initialise(model, s["init_sd"])

@@ -95,9 +95,7 @@ def _prepared(
 
     settings = dict(frozen)
     trial = Trial(data, world_name, seed, "")
-    dataset = (
-        _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
-    )
+    dataset = _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
     train, valid, test = splits(dataset, trial, settings)
     schema = dataset.schema
     name = encoder_name(settings, data)
@@ -123,7 +121,7 @@ def encoder_name(settings: dict[str, Any], data: str) -> str:
     return PUBLISHED_ENCODER[data] if settings["encoder"] == "published" else settings["encoder"]
 
 
-def check(settings: dict[str, Any], datasets: list[str]) -> None:
+def check(settings: dict[str, Any], datasets: list[str], kind: str = "world") -> None:
     """Raise SettingsError, before anything is computed, when a text encoder cannot be had or built."""
     if settings["encoder"] == "scratch" and settings["encoder_dim"] % settings["encoder_heads"]:
         raise SettingsError(
