@@ -455,3 +455,101 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
 def test_predict_refuses_shuffled_batches():
     with pytest.raises(DataError, match="shuffled batches"):
         predict(Tiny(), data(), lambda model, batch: {"x": batch["ids"]})
+
+
+# --- a validation score: plateaus, the best epoch, stopping ------------------------------------------------------------
+
+
+def scripted(*scores):
+    """A judge that says these scores, and the models it saw."""
+    seen, left = [], list(scores)
+
+    def judge(model):
+        assert not model.training
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return left.pop(0)
+
+    return judge, seen
+
+
+def plateau(**changed):
+    return Recipe(**{"epochs": 6, "module_rate": 1e-2, "encoder_rate": 1e-2, "decay": "plateau", **changed})
+
+
+def test_the_model_ends_with_the_weights_of_its_best_epoch():
+    judge, seen = scripted(1.0, 3.0, 3.0, 2.0)
+    model = Tiny()
+    history = fit(model, step, data(), Recipe(4, 1e-2, 1e-2), device="cpu", judge=judge)
+    assert (history.judged, history.best_epoch) == ([1.0, 3.0, 3.0, 2.0], 2)  # the earlier of equals
+    assert all(torch.equal(value, seen[1][name]) for name, value in model.state_dict().items())
+    assert not all(torch.equal(value, seen[3][name]) for name, value in model.state_dict().items())
+    assert model.training
+
+
+def test_a_judge_alone_does_not_change_training():
+    judged = Tiny()
+    fit(judged, step, data(), RECIPE, device="cpu", judge=scripted(1.0, 2.0, 3.0)[0])
+    alone = Tiny()  # seeds torch again, for the dropout
+    fit(alone, step, data(), RECIPE, device="cpu")
+    assert same(judged, alone)
+
+
+def test_a_plateau_stops_training():
+    judge, seen = scripted(*[2.0, 1.0, 1.0, 9.0])
+    history = fit(Tiny(), step, data(), plateau(stop=2), device="cpu", judge=judge)
+    assert (len(seen), history.best_epoch, history.steps) == (3, 1, 3 * len(data()))
+
+
+@pytest.mark.parametrize(
+    ("judged", "patience", "times"),
+    [
+        ([], 2, 0),
+        ([1], 1, 0),
+        ([1, 1], 1, 1),
+        ([1, 0, 0], 2, 1),
+        ([1, 0, 2, 0], 2, 0),
+        ([1, 0, 0, 0, 0], 2, 2),
+        ([1, 0, 0, 5, 0, 0], 2, 2),
+    ],
+)
+def test_the_rate_falls_as_torchs_scheduler_would_make_it(judged, patience, times):
+    assert room._waits(judged, patience) == times
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    peer = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", factor=0.5, patience=patience - 1, threshold=0.0)
+    for score in judged:
+        peer.step(score)
+    history = room.History(judged=judged)
+    assert room._rate(history, 100, plateau(factor=0.5, patience=patience)) == optimizer.param_groups[0]["lr"]
+
+
+def test_an_interruption_changes_nothing_about_plateaus_and_the_best_epoch(tmp_path):
+    scores = [1.0, 5.0, 2.0, 2.0, 2.0, 2.0]
+    recipe = plateau(patience=1, factor=0.5)
+    whole = Tiny()
+    fit(whole, step, data(), recipe, device="cpu", judge=scripted(*scores)[0])
+    judge, _ = scripted(*scores)
+    parts = Tiny()
+    for _ in range(4):  # stopped in the middle of epochs, in a new process's place each time
+        history = fit(parts, step, data(), recipe, device="cpu", judge=judge, checkpoint=tmp_path / "c", every=1, stop_after=11)
+        parts = Tiny(seed=5) if len(history.judged) < 6 else parts
+    assert (history.best_epoch, history.judged) == (2, scores)
+    assert same(whole, parts)
+
+
+def test_impossible_plateaus_are_told():
+    with pytest.raises(SettingsError, match="decay = 'plateau', expected linear, or plateau together with a judge"):
+        fit(Tiny(), step, data(), plateau(), device="cpu")
+    with pytest.raises(SettingsError, match="decay = 'cosine'"):
+        fit(Tiny(), step, data(), plateau(decay="cosine"), device="cpu")
+    with pytest.raises(RunError, match="validation score is nan after epoch 1"):
+        fit(Tiny(), step, data(), plateau(), device="cpu", judge=lambda model: float("nan"))
+
+
+def test_products_are_rounded_inside_only():
+    before = torch.get_float32_matmul_precision()
+    with room.products("rounded"):
+        assert torch.get_float32_matmul_precision() == "medium"
+        with room.products("float32"):
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_float32_matmul_precision() == before

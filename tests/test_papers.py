@@ -22,7 +22,7 @@ def test_seventeen_papers_in_the_order_of_their_numbers():
     assert [p.number for p in papers] == [f"{i:02d}" for i in range(1, 18)]
     assert len({p.bibtex_key for p in papers}) == len({p.title for p in papers}) == 17
     assert all(p.title and p.authors and p.venue and p.task and 2015 <= p.year <= 2030 for p in papers)
-    assert [p.slug for p in papers if p.ready] == ["05_tabular"]
+    assert [p.slug for p in papers if p.ready] == ["05_tabular", "08_fixed_targets"]
 
 
 @pytest.mark.parametrize("name", [5, "5", "05", "05_tabular", "tabular", " Tabular "])
@@ -92,7 +92,7 @@ def test_a_claim_names_what_exists(id):
         *([claim["null"]] if "null" in claim else []),
         *claim.get("worlds", []),
     ]:
-        assert len(world(claim["data"], name, 0, 20).records) == 20
+        assert len(world(claim["data"], name, 0, {"world_records": 20}).records) == 20
     if claim["kind"] == "trend":
         assert len(claim["worlds"]) == len(claim["x"]) >= 3
         assert claim["x"] == sorted(claim["x"])
@@ -116,7 +116,7 @@ def test_data_sets_metrics_and_sweeps_fit_together():
         assert data["published_as"] in [row[0] for row in TABULAR.table("2")["rows"]]
     for sweep in facts["sweep"]:
         assert set(sweep["methods"]) <= set(COMBINERS)
-        assert all(len(world(sweep["data"], name, 0, 20).records) == 20 for name in sweep["worlds"])
+        assert all(len(world(sweep["data"], name, 0, {"world_records": 20}).records) == 20 for name in sweep["worlds"])
     assert set(facts["seeds"]) == set(PROFILES)
     assert len(facts["seeds"]["lab"]) >= 5
     assert set(TABULAR.settings["methods"]["choices"]) <= set(COMBINERS)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mmkit.errors import DataError
-from mmkit.schema import Column, Dataset, Split, TableSchema
+from mmkit.schema import Column, Dataset, PairSchema, Split, TableSchema
 
 COLUMNS = (
     Column("note", "text"),
@@ -128,3 +128,43 @@ def test_a_regression_is_split_without_classes():
     parts = data.parts((0.5, 0.5), seed=0)
     assert [len(p) for p in parts] == [25, 25]
     assert abs(parts[0].table["price"].to_numpy().mean() - 1.5) < 0.15  # a draw, not the cheap half
+
+
+# --- pairs of sentences -------------------------------------------------------------------------------------------------
+
+PAIRS = PairSchema("toy", ("de", "en"))
+
+
+def pairs(**changes):
+    columns = {"de": ["a b", "c", "d"], "en": ["A B", "C", "D"], "part": ["train", "valid", "test"]}
+    return pa.table({**columns, **changes}).cast(PAIRS.arrow)
+
+
+def test_pairs_fit_their_schema():
+    assert PAIRS.problems(pairs()) == []
+    assert PAIRS.arrow.names == ["de", "en", "part"]
+
+
+def test_what_does_not_fit_a_pair_schema_is_listed():
+    assert PAIRS.problems(pairs().drop(["en"])) == ["toy: column 'en' is missing, expected string"]
+    wrong = pairs(de=["a", " \t", "d"], en=["", "C", "D"])
+    assert PAIRS.problems(wrong) == [
+        "toy: row 1, column 'de': no text, expected a sentence",
+        "toy: row 0, column 'en': no text, expected a sentence",
+    ]
+    assert PAIRS.problems(pairs(part=["train", "dev", "test"])) == [
+        "toy: row 1, column 'part': 'dev', expected one of train, valid, test"
+    ]
+    numbers = pa.table({"de": [1, 2], "en": ["A", "B"], "part": ["train", "test"]})
+    assert PAIRS.problems(numbers) == ["toy: column 'de' is int64, expected string"]
+
+
+def test_official_parts_are_those_of_the_column():
+    table = pairs(de=list("abc"), en=list("ABC"), part=["test", "train", "valid"])
+    data = Dataset("toy", PAIRS, Split(table, pa.table({"n": [0, 1, 2]})), "here")
+    train, valid, test = data.official()
+    assert [part[0]["de"] for part in (train, valid, test)] == ["b", "c", "a"]
+    assert test.truth["n"].to_pylist() == [0]
+    short = Dataset("toy", PAIRS, Split(table.slice(0, 2)), "here")
+    with pytest.raises(DataError, match="no records for valid in here"):
+        short.official()

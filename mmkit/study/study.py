@@ -112,7 +112,8 @@ class Study:
     def _seeds(self, seeds: list[int] | None) -> list[int]:
         if seeds is None:
             folds = self.settings.get("folds") if self.kind == "real" else None
-            seeds = list(range(folds)) if folds else self.paper.facts["seeds"][self.profile]
+            named = self.paper.facts["seeds"]
+            seeds = list(range(folds)) if folds else named.get(f"{self.profile}-{self.kind}", named[self.profile])
         if (
             not isinstance(seeds, list | tuple)
             or not seeds

@@ -122,3 +122,15 @@ def test_wrong_use_is_told():
     for n, size in ((0, 4), (4, 0)):
         with pytest.raises(DataError, match=f"batches of {size} out of {n} records"):
             Batches(Columns(pa.array([[1]] * n, pa.list_(pa.int32())), {}), size)
+
+
+def test_further_ragged_columns_are_padded_by_their_own_lengths():
+    ids = pa.array([[1, 2, 3], [4], [5, 6]], pa.list_(pa.int32()))
+    target = pa.array([[7], [8, 9, 10, 11], [12, 13]], pa.list_(pa.int32()))
+    batch = Batches(Columns(ids, {"row": np.arange(3)}, pad_id=-1, ragged={"target": target}), 3).collate(np.array([2, 0, 1]))
+    assert batch["ids"].tolist() == [[5, 6, -1], [1, 2, 3], [4, -1, -1]]
+    assert batch["target"].tolist() == [[12, 13, -1, -1], [7, -1, -1, -1], [8, 9, 10, 11]]
+    assert batch["target_keep"].tolist() == (batch["target"] != -1).tolist()
+    assert batch["target"].dtype == torch.int64
+    with pytest.raises(DataError, match="'target' has 3 rows, the token ids have 2"):
+        Columns(ids[:2], {}, ragged={"target": target})

@@ -38,7 +38,7 @@ def scores(result, split="test"):
 
 def made(kind, seed=0, records=200):
     """A world and its three parts, as a trial sees them."""
-    data = room.world(kind, "main", seed, records)
+    data = room.world(kind, "main", seed, {"world_records": records})
     return data, data.parts((0.6, 0.1, 0.3), seed)
 
 
@@ -236,14 +236,17 @@ def test_prices_can_be_learnt_in_other_units(target):
 
 
 def test_worlds_by_name():
-    share = room.world("pets", "sweep:table=0.6", 0, 4000)
+    share = room.world("pets", "sweep:table=0.6", 0, {"world_records": 4000})
     part = {p: share.records.truth[f"part_{p}"].to_numpy().var() for p in ("text", "category", "number", "cross")}
     assert part == pytest.approx({"text": 0.05, "category": 0.36, "number": 0.24, "cross": 0}, rel=0.1)
     for count, numbers in ((4, 1), (12, 3), (36, 9)):
-        schema = room.world("pets", f"sweep:columns={count}", 0, 50).schema
+        schema = room.world("pets", f"sweep:columns={count}", 0, {"world_records": 50}).schema
         assert (len(schema.categories), len(schema.numbers)) == (count - numbers, numbers)
-    assert "null control no_text" in room.world("reviews", "null:no_text", 3, 50).source
-    assert room.world("reviews", "main", 3, 50).fingerprint != room.world("reviews", "main", 4, 50).fingerprint
+    assert "null control no_text" in room.world("reviews", "null:no_text", 3, {"world_records": 50}).source
+    assert (
+        room.world("reviews", "main", 3, {"world_records": 50}).fingerprint
+        != room.world("reviews", "main", 4, {"world_records": 50}).fingerprint
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,7 +264,7 @@ def test_worlds_by_name():
 )
 def test_a_name_that_is_no_world(name):
     with pytest.raises(SettingsError):
-        room.world("pets", name, 0, 50)
+        room.world("pets", name, 0, {"world_records": 50})
 
 
 def test_the_parts_of_a_trial():
@@ -315,7 +318,7 @@ def encoder(tmp_path_factory):
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("encoder")
-    data = room.world("reviews", "main", 7, 300)
+    data = room.world("reviews", "main", 7, {"world_records": 300})
     pieces = text.train_wordpiece(text.join(data.records.table, data.schema.text), 250).backend.get_vocab()
     torch.manual_seed(0)
     config = BertConfig(
@@ -355,7 +358,7 @@ def test_an_encoder_that_cannot_be_had_is_told():
 
 
 def test_the_oracle_needs_a_world(monkeypatch):
-    blind = room.world("pets", "main", 0, 200)
+    blind = room.world("pets", "main", 0, {"world_records": 200})
     monkeypatch.setattr(
         room, "world", lambda *a: type(blind)(blind.name, blind.schema, type(blind.records)(blind.records.table), "here")
     )
