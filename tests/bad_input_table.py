@@ -23,7 +23,7 @@ from mmkit.errors import MMKitError
 from mmkit.parameters import Parameters, plan
 from mmkit.study import Study, folder, pool
 from mmkit.study.settings import resolve
-from mmkit.trials import Result, Trial
+from mmkit.trials import Result
 from tests import lint, test_lint
 from tests.readers import bad_inputs
 
@@ -188,7 +188,7 @@ def no_device(tmp: Path) -> None:
 def no_truth(tmp: Path) -> Result:
     from mmkit.trials.tabular import world
 
-    return world("pets", "nul:no_table", Trial("pets", "main", 0, "").seed, 60)
+    return world("pets", "nul:no_table", 0, {"world_records": 60})
 
 
 def cases() -> Iterator[Case]:
