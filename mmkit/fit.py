@@ -209,9 +209,10 @@ def _judge(judge: Callable[[nn.Module], float], model: nn.Module, history: Histo
 
 def _waits(judged: list[float], limit: int) -> int:
     """How often `limit` epochs have passed in a row without a new highest score; the count restarts each time."""
-    waited = times = 0
-    for i, score in enumerate(judged):
-        waited = 0 if i == 0 or score > max(judged[:i]) else waited + 1
+    highest, waited, times = -math.inf, 0, 0
+    for score in judged:
+        waited = 0 if score > highest else waited + 1
+        highest = max(highest, score)
         if waited == limit:
             waited, times = 0, times + 1
     return times

@@ -63,13 +63,7 @@ class TableSchema:
 
     def problems(self, table: pa.Table) -> list[str]:
         """Everything about `table` that breaks this schema, worded for a person; empty when it fits."""
-        found: list[str] = []
-        for want in self.arrow:
-            if want.name not in table.column_names:
-                found.append(f"{self.name}: column {want.name!r} is missing, expected {want.type}")
-            elif table.schema.field(want.name).type != want.type:
-                found.append(f"{self.name}: column {want.name!r} is {table.schema.field(want.name).type}, expected {want.type}")
-        if found:
+        if found := _wrong_columns(self.name, self.arrow, table):
             return found
         for column in self.columns:
             found += _out_of_range(self.name, column, table[column.name])
@@ -104,19 +98,23 @@ class PairSchema:
 
     def problems(self, table: pa.Table) -> list[str]:
         """Everything about `table` that breaks this schema, worded for a person; empty when it fits."""
-        found: list[str] = []
-        for want in self.arrow:
-            if want.name not in table.column_names:
-                found.append(f"{self.name}: column {want.name!r} is missing, expected {want.type}")
-            elif table.schema.field(want.name).type != want.type:
-                found.append(f"{self.name}: column {want.name!r} is {table.schema.field(want.name).type}, expected {want.type}")
-        for name in self.languages if not found else ():
+        if found := _wrong_columns(self.name, self.arrow, table):
+            return found
+        for name in self.languages:
             blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(table[name], "")), "")
             rows = np.flatnonzero(blank.to_numpy(zero_copy_only=False))
             found += [f"{self.name}: row {row}, column {name!r}: no text, expected a sentence" for row in rows]
-        if not found:
-            found += _out_of_range(self.name, Column("part", "category", levels=PARTS), table["part"])
-        return found
+        return found + _out_of_range(self.name, Column("part", "category", levels=PARTS), table["part"])
+
+
+def _wrong_columns(name: str, schema: pa.Schema, table: pa.Table) -> list[str]:
+    found = []
+    for want in schema:
+        if want.name not in table.column_names:
+            found.append(f"{name}: column {want.name!r} is missing, expected {want.type}")
+        elif table.schema.field(want.name).type != want.type:
+            found.append(f"{name}: column {want.name!r} is {table.schema.field(want.name).type}, expected {want.type}")
+    return found
 
 
 def _out_of_range(table: str, column: Column, values: pa.ChunkedArray) -> list[str]:

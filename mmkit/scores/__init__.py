@@ -1,4 +1,7 @@
-"""Metrics, per-example values first: classification, regression, agreement. `for_task` gives the usual ones of a task by name."""
+"""Metrics, per-example values first: classification, regression, agreement; translation and embeddings are imported by name.
+
+`for_task` gives the usual ones of a prediction task.
+"""
 
 from __future__ import annotations
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
-import sys
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from mmkit import readers
-from mmkit.errors import DataError, SettingsError
+from mmkit.errors import SettingsError
 from mmkit.schema import Dataset, Split
-from mmkit.trials import Result, Trial
+from mmkit.trials import Result, Trial, cost, frozen, start_clock
 from mmkit.trials.sentence_pairs import MORE, Prepared, prepare, references
 from mmkit.worlds import translation
 
 LONG = 400  # steps from which training is worth checkpoints, one every so many
 TRAINING = 0.7  # share of a world's pairs
-WITHOUT_TRAINING = ("nearest", "oracle")
-REFERENCES = WITHOUT_TRAINING  # run beside the paper's methods
+REFERENCES = ("nearest", "oracle")  # run beside the paper's methods, without training
 # The main world's sentences; what is removed is room in the context vector, or its freedom to grow (a tanh bounds it).
 MODEL_WORLDS = ("null:few_dimensions", "null:bounded")
 
@@ -110,17 +106,12 @@ def _has_world(data: str) -> None:
 
 
 @lru_cache(maxsize=4)
-def _prepared(data: str, name: str, seed: int, frozen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
-    settings = dict(frozen)
-    dataset = _real(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
+def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
+    settings, way = dict(chosen), direction(data)
     if name == "real":
-        words, human = None, _human(root, direction(data))
-    else:
-        words, human = (
-            translation.lexicon(data, seed, lemmas=settings["world_lemmas"]),
-            {},
-        )  # the same tree in all worlds of a seed
-    return prepare(dataset, direction(data), settings, words, human)
+        return prepare(_real(reader, root, fingerprint), way, settings, None, _human(root, way))
+    tree = translation.lexicon(data, seed, lemmas=settings["world_lemmas"])  # the same in all worlds of a seed
+    return prepare(world(data, name, seed, settings), way, settings, tree, {})
 
 
 def _human(root: Path, way: str) -> dict[str, Any]:
@@ -177,14 +168,12 @@ def run(
 
     checkpoint: folder from which a long training that was interrupted goes on; left for the caller to remove.
     """
-    began = time.perf_counter()
-    frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in settings.items()))
-    prepared = _prepared(trial.data, trial.world, trial.seed, frozen, root, reader, fingerprint)
-    if trial.method in WITHOUT_TRAINING:
-        rows, arrays = references(trial.method, prepared)
-        return Result(rows, _cost(0, began), arrays)
+    began = start_clock()
+    prepared = _prepared(trial.data, trial.world, trial.seed, frozen(settings), root, reader, fingerprint)
+    if trial.method in REFERENCES:
+        return Result(references(trial.method, prepared), cost(0, began))
     if trial.method not in HEADS:
-        raise SettingsError(f"no method {trial.method!r}; known: {', '.join((*HEADS, *WITHOUT_TRAINING))}")
+        raise SettingsError(f"no method {trial.method!r}; known: {', '.join((*HEADS, *REFERENCES))}")
     context, given = width(trial.world, settings), None
     if trial.method == "shuffled_learned":  # keeps the norms of a trained matrix, destroys which word has which row
         import torch
@@ -193,7 +182,7 @@ def run(
         order = torch.randperm(len(prepared.target), generator=torch.Generator().manual_seed(trial.seed))
         given = first.head.matrix.detach().cpu()[order]
     model, history = _train(trial.method, trial, settings, prepared, context, device, checkpoint, given)
-    return _scored(model, history, prepared, settings, trial, began)
+    return _scored(model, history, prepared, settings, began)
 
 
 def _train(
@@ -249,25 +238,11 @@ def _train(
     return model, history
 
 
-def _scored(model: Any, history: Any, prepared: Prepared, settings: dict[str, Any], trial: Trial, began: float) -> Result:
+def _scored(model: Any, history: Any, prepared: Prepared, settings: dict[str, Any], began: float) -> Result:
     from mmkit.layers.counts import parameters
     from mmkit.trials.sentence_pairs import scored
 
-    if any(not np.isfinite(epoch["loss"]) for epoch in history.losses):
-        raise DataError(f"{trial}: the loss did not stay finite")
     rows, arrays = scored(model, prepared, settings)
     rows += [("train", "loss", history.losses[-1]["loss"]), ("train", "epochs", float(len(history.losses)))]
     arrays["context_norm"] = np.array([epoch["context_norm"] for epoch in history.losses], dtype=np.float32)
-    return Result(rows, _cost(parameters(model), began, model), arrays)
-
-
-def _cost(parameters: int, began: float, model: Any = None) -> dict[str, float]:
-    import torch
-
-    on_gpu = model is not None and next(model.parameters()).device.type == "cuda"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {
-        "parameters": parameters,
-        "seconds": time.perf_counter() - began,
-        "peak_memory_mb": torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak,
-    }
+    return Result(rows, cost(parameters(model), began, next(model.parameters()).device.type), arrays)

@@ -11,7 +11,7 @@ from mmkit.errors import DataError
 from mmkit.schema import Dataset, Split
 from mmkit.scores import embeddings
 from mmkit.scores import translation as scores
-from mmkit.text.words import END, PAD, SPECIALS, START, Vocabulary, tokenise
+from mmkit.text.words import END, PAD, SPECIALS, START, UNK, Vocabulary, tokenise
 from mmkit.worlds import translation as worlds
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def prepare(
 def translate(model: nn.Module, prepared: Prepared, part: str, settings: dict[str, Any], beam: int = 1) -> np.ndarray:
     """Ids (N, T) of the translations of a part, in the order of its records, filled with </s>. beam 1 is greedy."""
     import torch
+    from torch.nn.utils import parametrize
 
     from mmkit.batches import Batches
     from mmkit.fit import products
@@ -93,7 +94,7 @@ def translate(model: nn.Module, prepared: Prepared, part: str, settings: dict[st
     was_training, device, found = model.training, next(model.parameters()).device, []
     model.eval()
     how = {"start": START, "end": END, "max_steps": prepared.longest + MORE, "never": (PAD, START)}
-    with torch.no_grad(), products(settings["precision"]):
+    with torch.no_grad(), products(settings["precision"]), parametrize.cached():  # normalised weights once, not in every step
         for batch in Batches(prepared.parts[part], SIZE).epoch():
             memory = model.encode(batch["ids"].to(device), batch["keep"].to(device))
             step, moving = logits_step(model), model.start(memory)
@@ -181,7 +182,7 @@ def _excess(log_p: np.ndarray, truth: Any, prepared: Prepared) -> float:
     """Nats per word above the exact floor, over the words that the vocabulary knows: mean of log p_true - log p_model."""
     exact = truth["log_p"].combine_chunks().values.to_numpy()
     ids = prepared.parts["test"].ragged["target"].values.to_numpy()
-    known = ids != SPECIALS.index("<unk>")
+    known = ids != UNK
     return float((exact - log_p)[known].mean())
 
 
@@ -241,7 +242,7 @@ def _attention(model: nn.Module, prepared: Prepared) -> np.ndarray:
     return (a * batch["target_keep"][..., None]).half().cpu().numpy()
 
 
-def references(method: str, prepared: Prepared) -> tuple[Rows, dict[str, np.ndarray]]:
+def references(method: str, prepared: Prepared) -> Rows:
     """'nearest': the translation of the most similar training sentence. 'oracle': the most probable one, with the exact floor."""
     if method == "oracle":
         truth = prepared.splits["test"].truth
@@ -249,7 +250,7 @@ def references(method: str, prepared: Prepared) -> tuple[Rows, dict[str, np.ndar
             raise DataError("method 'oracle' needs a world: nobody knows the law of real sentences")
         rows = said([sentence.split() for sentence in truth["best"].to_pylist()], prepared)
         entropy = truth["entropy"].combine_chunks().values.to_numpy()
-        return [*rows, ("test", "cross_entropy", float(entropy.mean())), ("test", "excess", 0.0)], {}
+        return [*rows, ("test", "cross_entropy", float(entropy.mean())), ("test", "excess", 0.0)]
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectors = TfidfVectorizer(analyzer=lambda words: words)
@@ -258,4 +259,4 @@ def references(method: str, prepared: Prepared) -> tuple[Rows, dict[str, np.ndar
     best = np.concatenate(
         [np.asarray((test[i : i + SIZE] @ train.T).argmax(axis=1)).ravel() for i in range(0, test.shape[0], SIZE)]
     )
-    return said([prepared.said["train"][i] for i in best], prepared), {}
+    return said([prepared.said["train"][i] for i in best], prepared)

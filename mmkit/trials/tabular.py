@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
-import sys
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +13,7 @@ import numpy as np
 from mmkit import readers, text
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset, Split, TableSchema
-from mmkit.trials import Result, Trial
+from mmkit.trials import Result, Trial, cost, frozen, start_clock
 from mmkit.worlds import tables
 
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
@@ -89,11 +86,11 @@ class Prepared:
 
 @lru_cache(maxsize=4)
 def _prepared(
-    data: str, world_name: str, seed: int, unimodal: bool, frozen: tuple, root: Path | None, reader: str, fingerprint: str
+    data: str, world_name: str, seed: int, unimodal: bool, chosen: tuple, root: Path | None, reader: str, fingerprint: str
 ) -> Prepared:
     from mmkit.batches import Columns, TableFeatures
 
-    settings = dict(frozen)
+    settings = dict(chosen)
     trial = Trial(data, world_name, seed, "")
     dataset = _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
     train, valid, test = splits(dataset, trial, settings)
@@ -171,9 +168,8 @@ def run(
 
     checkpoint: folder from which a long training that was interrupted goes on; left for the caller to remove.
     """
-    began = time.perf_counter()
-    frozen = tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in settings.items()))
-    prepared = _prepared(trial.data, trial.world, trial.seed, trial.method == "unimodal", frozen, root, reader, fingerprint)
+    began, unimodal = start_clock(), trial.method == "unimodal"
+    prepared = _prepared(trial.data, trial.world, trial.seed, unimodal, frozen(settings), root, reader, fingerprint)
     if trial.method in WITHOUT_TRAINING:
         return _without_training(trial.method, prepared, began)
     return _trained(trial, settings, device, prepared, began, checkpoint)
@@ -197,8 +193,6 @@ def _trained(
     recipe = Recipe(settings["epochs"], rate, rate * settings["encoder_rate_factor"], precision=settings["precision"])
     test = Batches(prepared.parts["test"], 256)
     floor = predict(model, test, _outputs) if trial.world != "real" else {}  # what the untrained model relies on
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
     batches = Batches(train, settings["batch_size"], shuffle=True, seed=trial.seed)
     if len(batches) * settings["epochs"] <= LONG:
         checkpoint = None
@@ -212,9 +206,7 @@ def _trained(
         rows += _agreement(prepared, test_out["reliance"].numpy(), floor.get("reliance"))
     if "scores" in test_out:
         arrays["scores"] = test_out["scores"].numpy()
-    peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() and device != "cpu" else _peak_memory_mb()
-    cost = {"parameters": parameters(model), "seconds": time.perf_counter() - began, "peak_memory_mb": peak}
-    return Result(rows, cost, arrays)
+    return Result(rows, cost(parameters(model), began, next(model.parameters()).device.type), arrays)
 
 
 def _with_label(prepared: Prepared, part: str, target: Target):
@@ -303,11 +295,7 @@ def _without_training(method: str, prepared: Prepared, began: float) -> Result:
     else:
         guess = _guess(method, prepared.schema, train, [valid, test])
     rows = _scores(prepared, *guess)
-    return Result(
-        rows,
-        {"parameters": 0, "seconds": time.perf_counter() - began, "peak_memory_mb": _peak_memory_mb()},
-        {"prediction": guess[1].astype(np.float32)},
-    )
+    return Result(rows, cost(0, began), {"prediction": guess[1].astype(np.float32)})
 
 
 def _guess(method: str, schema: TableSchema, train: Split, parts: list[Split]) -> list[np.ndarray]:
@@ -339,9 +327,3 @@ def _bins(schema: TableSchema, name: str | None, train: Any, wanted: list[Any]) 
         np.where(np.isnan(v := t[name].to_numpy().astype(float)), len(edges) + 1, np.searchsorted(edges, v, side="right"))
         for t in wanted
     ], len(edges) + 2
-
-
-def _peak_memory_mb() -> float:
-    """Of this process so far: an upper bound on the trial's own."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
