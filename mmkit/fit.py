@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,6 +66,20 @@ PRECISIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Objective:
+    """One loss with an optimiser of its own. Several take turns on every batch, in their order.
+
+    A turn: backward, a step of this optimiser, then the gradients of *its* parameters are cleared. What the loss leaves on
+    parameters of another objective's optimiser stays there until that one's next step. clip: longest gradient.
+    """
+
+    name: str
+    loss: Step
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+    clip: float = math.inf
+
+
 class Progress(Protocol):
     def update(self, done: int, note: str = "") -> None: ...
 
@@ -94,7 +108,7 @@ def accelerator(device: str = "auto", precision: str = "float32"):
 
 def fit(
     model: nn.Module,
-    step: Step,
+    step: Step | Sequence[Objective],
     batches: Batches,
     recipe: Recipe,
     *,
@@ -107,6 +121,9 @@ def fit(
 ) -> History:
     """Train `model` in place and return its history; the model ends on the device it was trained on.
 
+    step: the loss of a batch, minimised by AdamW as the recipe says; or several objectives, whose losses go into the history
+    as `<objective>_<name>` and `loss`, their sum. The recipe's decay turns the rates of all optimisers. A model with an
+    attribute `progress` is told the share of steps done before each batch.
     judge: called after every epoch, returns a validation score (higher is better); the model ends with the weights of the
     best epoch, the earlier one of equals.
     checkpoint: folder that is written every `every` steps and after each epoch; when it holds a checkpoint training goes on
@@ -116,33 +133,35 @@ def fit(
     """
     if recipe.decay not in ("linear", "plateau") or (recipe.decay == "plateau" and judge is None):
         raise SettingsError(f"decay = {recipe.decay!r}, expected linear, or plateau together with a judge")
+    acc = accelerator(device, recipe.precision)
+    if callable(step):
+        step = [Objective("", step, lambda whole: _adamw(whole, recipe, acc.device.type), recipe.clip)]
     with products(recipe.precision):
-        return _fit(model, step, batches, recipe, device, checkpoint, every, progress, stop_after, judge)
+        return _fit(acc, model, tuple(step), batches, recipe, checkpoint, every, progress, stop_after, judge)
 
 
 def _fit(
+    acc: Any,
     model: nn.Module,
-    step: Step,
+    turns: tuple[Objective, ...],
     batches: Batches,
     recipe: Recipe,
-    device: str,
     checkpoint: Path | None,
     every: int,
     progress: Progress | None,
     stop_after: int | None,
     judge: Callable[[nn.Module], float] | None,
 ) -> History:
-    acc = accelerator(device, recipe.precision)
     batches = batches.share(acc.process_index, acc.num_processes)
     total = recipe.epochs * len(batches)
     plan = {**asdict(recipe), "batches": len(batches), "records": len(batches.columns)}  # what a checkpoint must fit
-    optimizer = torch.optim.AdamW(_groups(model, recipe), fused=acc.device.type in ("cpu", "cuda"))
     model.to(acc.device)
-    wrapped, optimizer = acc.prepare(model, optimizer)
-    peaks = [group["lr"] for group in optimizer.param_groups]
+    wrapped, *optimizers = acc.prepare(model, *(turn.optimizer(model) for turn in turns))
+    peaks = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     history, start, best = History(), _State(), {}  # best: weights of the best epoch so far
     if checkpoint is not None and (checkpoint / "state.json").exists():
-        start = _load(checkpoint, plan, acc, wrapped, optimizer, history, best)
+        start = _load(checkpoint, plan, acc, wrapped, optimizers, history, best)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]  # loading made new ones
     wrapped.train()
     began, done_here = time.perf_counter(), 0
     sums, count = start.sums, start.count
@@ -152,20 +171,12 @@ def _fit(
         skip = start.step_in_epoch if epoch == start.epoch else 0
         for i, batch in enumerate(batches.epoch(epoch, skip), start=skip):
             batch = {name: tensor.to(acc.device, non_blocking=True) for name, tensor in batch.items()}
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * _rate(history, total, recipe)
-            with acc.autocast():
-                losses = step(wrapped, batch)
-            size, means, weight = _over_processes(acc, len(batch["ids"]), losses)
-            if not math.isfinite(means["loss"]):
-                raise RunError(
-                    f"loss is {means['loss']} at step {history.steps + 1} (epoch {epoch + 1}); "
-                    "lower the learning rate or use float32"
-                )
-            acc.backward(losses["loss"] * weight)
-            acc.clip_grad_norm_(wrapped.parameters(), recipe.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            rate = _rate(history, total, recipe)
+            for group, peak in zip(groups, peaks, strict=True):
+                group["lr"] = peak * rate
+            if hasattr(model, "progress"):
+                model.progress = history.steps / total
+            size, means = _turns(acc, wrapped, turns, optimizers, batch, f"step {history.steps + 1} (epoch {epoch + 1})")
             count += size
             for name, value in means.items():  # averages are over records, not over batches
                 sums[name] = sums.get(name, 0.0) + value * size
@@ -184,7 +195,7 @@ def _fit(
                 at = _State(epoch + last, 0 if last else i + 1, sums, count)
                 history.seconds += time.perf_counter() - began
                 began = time.perf_counter()
-                _save(checkpoint, plan, acc, wrapped, optimizer, history, at, best)
+                _save(checkpoint, plan, acc, wrapped, optimizers, history, at, best)
             if stop_after is not None and done_here >= stop_after:
                 history.seconds += time.perf_counter() - began
                 return history
@@ -192,6 +203,29 @@ def _fit(
         acc.unwrap_model(wrapped).load_state_dict(best)
     history.seconds += time.perf_counter() - began
     return history
+
+
+def _turns(
+    acc: Any, model: nn.Module, turns: tuple[Objective, ...], optimizers: list[Any], batch: dict[str, Tensor], place: str
+) -> tuple[int, dict[str, float]]:
+    """One batch: every objective's turn. (records of the whole batch, mean losses by name)."""
+    records, found = len(next(iter(batch.values()))), {}
+    for turn, optimizer in zip(turns, optimizers, strict=True):
+        with acc.autocast():
+            losses = turn.loss(model, batch)
+        size, means, weight = _over_processes(acc, records, losses)
+        if not math.isfinite(means["loss"]):
+            which = f"{turn.name} loss" if turn.name else "loss"
+            raise RunError(f"{which} is {means['loss']} at {place}; lower the learning rate or use float32")
+        acc.backward(losses["loss"] * weight)
+        if math.isfinite(turn.clip):
+            acc.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], turn.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        found |= {f"{turn.name}_{name}" if turn.name else name: value for name, value in means.items()}
+    if "loss" not in found:
+        found["loss"] = sum(found[f"{turn.name}_loss"] for turn in turns)
+    return size, found
 
 
 def _judge(judge: Callable[[nn.Module], float], model: nn.Module, history: History, best: dict[str, Tensor]) -> None:
@@ -253,6 +287,10 @@ def _over_processes(acc: Any, size: int, losses: dict[str, Tensor]) -> tuple[int
     return round(whole), {name: value / whole for name, value in zip(means, sums, strict=True)}, size * acc.num_processes / whole
 
 
+def _adamw(model: nn.Module, recipe: Recipe, device: str) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(_groups(model, recipe), fused=device in ("cpu", "cuda"))
+
+
 def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Two parameter groups: the encoder's, and the rest."""
     inside = [p for name, p in model.named_parameters() if p.requires_grad and name.startswith("encoder.")]
@@ -282,7 +320,7 @@ def _save(
     plan: dict[str, Any],
     acc: Any,
     model: nn.Module,
-    optimizer: Any,
+    optimizers: list[Any],
     history: History,
     at: _State,
     best: dict[str, Tensor],
@@ -296,9 +334,14 @@ def _save(
     tensors = {
         f"model.{name}": value.detach().cpu().contiguous().clone() for name, value in acc.unwrap_model(model).state_dict().items()
     }
+    for name, parameter in acc.unwrap_model(model).named_parameters():
+        if parameter.grad is not None:  # left by one objective for the next step of another
+            tensors[f"grad.{name}"] = parameter.grad.detach().cpu().contiguous().clone()
     tensors |= {f"best.{name}": value.cpu().contiguous().clone() for name, value in best.items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{name}": value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    for k, optimizer in enumerate(optimizers):
+        for i, state in optimizer.state_dict()["state"].items():  # Pyro's optimiser counts its steps in a plain number
+            for name, value in state.items():
+                tensors[f"optimizer.{k}.{i}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous().clone()
     tensors["rng.cpu"] = torch.get_rng_state()
     if acc.device.type == "cuda":
         tensors["rng.cuda"] = torch.cuda.get_rng_state()
@@ -317,7 +360,7 @@ def _load(
     plan: dict[str, Any],
     acc: Any,
     model: nn.Module,
-    optimizer: Any,
+    optimizers: list[Any],
     history: History,
     best: dict[str, Tensor],
 ) -> _State:
@@ -331,14 +374,18 @@ def _load(
         acc.unwrap_model(model).load_state_dict(
             {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         )
+        for name, parameter in acc.unwrap_model(model).named_parameters():
+            if f"grad.{name}" in tensors:
+                parameter.grad = tensors[f"grad.{name}"].to(parameter.device)
         best.update({n.removeprefix("best."): t.to(acc.device) for n, t in tensors.items() if n.startswith("best.")})
-        state = optimizer.state_dict()
-        state["state"] = {}
+        states = [{**optimizer.state_dict(), "state": {}} for optimizer in optimizers]
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
-                _, i, key = name.split(".", 2)
-                state["state"].setdefault(int(i), {})[key] = tensor
-        optimizer.load_state_dict(state)
+                _, k, i, key = name.split(".", 3)
+                plain = tensor.ndim == 0 and tensor.dtype == torch.int64  # a plain number when it was saved
+                states[int(k)]["state"].setdefault(int(i), {})[key] = tensor.item() if plain else tensor
+        for optimizer, state in zip(optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
         torch.set_rng_state(tensors["rng.cpu"])
         if "rng.cuda" in tensors and acc.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["rng.cuda"])

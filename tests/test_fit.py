@@ -21,7 +21,7 @@ from torch import nn
 from mmkit import fit as room
 from mmkit.batches import Batches, Columns
 from mmkit.errors import DataError, RunError, SettingsError
-from mmkit.fit import Bar, Recipe, fit, one_thread, predict
+from mmkit.fit import Bar, Objective, Recipe, fit, one_thread, predict
 
 RECIPE = Recipe(epochs=3, module_rate=1e-2, encoder_rate=5e-3)
 
@@ -200,6 +200,88 @@ def half_a_file(tensors, path):
 
 def no_swap(*names):
     raise Killed
+
+
+# --- several objectives, each with its own optimiser ---------------------------------------------------------------------
+
+
+class Two(nn.Module):
+    """A body and a head; `progress` is told by the loop."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.dropout, self.head = nn.Embedding(20, 4), nn.Dropout(0.3), nn.Linear(4, 1)
+        self.progress, self.told = 0.0, []
+
+    def forward(self, ids, keep):
+        self.told.append(self.progress)
+        return self.dropout((self.body(ids) * keep.unsqueeze(-1)).sum(1))
+
+
+def body_loss(model, batch):
+    x = model(batch["ids"], batch["keep"])
+    return {"loss": (x - batch["y"][:, None]).square().mean(), "size": x.abs().mean()}
+
+
+def head_loss(model, batch):
+    return {"loss": F.mse_loss(model.head(model(batch["ids"], batch["keep"]))[:, 0], batch["y"])}
+
+
+def turns():
+    from pyro.optim.clipped_adam import ClippedAdam
+
+    return [
+        Objective("body", body_loss, lambda m: ClippedAdam(m.body.parameters(), lr=0.05, clip_norm=10.0)),
+        Objective("head", head_loss, lambda m: torch.optim.AdamW(m.head.parameters(), lr=0.05), clip=0.5),
+    ]
+
+
+def test_objectives_take_turns_and_leave_each_others_gradients():
+    mine, plain = Two(), Two()
+    mine.train(), plain.train()
+    history = fit(mine, turns(), data(), RECIPE, device="cpu")
+
+    torch.manual_seed(0)
+    plain = Two().train()
+    body, head = (turn.optimizer(plain) for turn in turns())
+    total, done, first = 3 * len(data()), 0, []
+    for epoch in range(3):
+        for batch in data().epoch(epoch):
+            plain.progress = done / total
+            for optimizer in (body, head):
+                optimizer.param_groups[0]["lr"] = 0.05 * (1 - done / total)
+            loss = body_loss(plain, batch)["loss"]
+            first += [(len(batch["ids"]), loss.item())] if epoch == 0 else []
+            loss.backward()
+            body.step()
+            body.zero_grad()
+            head_loss(plain, batch)["loss"].backward()  # reaches the body, too: its gradient waits for the body's next step
+            nn.utils.clip_grad_norm_(plain.head.parameters(), 0.5)
+            head.step()
+            head.zero_grad()
+            done += 1
+    assert same(mine, plain)
+    assert mine.told == plain.told
+    assert set(history.losses[0]) == {"body_loss", "body_size", "head_loss", "loss"}
+    assert history.losses[0]["body_loss"] == pytest.approx(sum(n * value for n, value in first) / 23)
+    assert history.losses[0]["loss"] == pytest.approx(history.losses[0]["body_loss"] + history.losses[0]["head_loss"])
+
+
+@pytest.mark.parametrize("stop", [1, 6, 9])
+def test_an_interruption_between_objectives_changes_nothing(tmp_path, stop):
+    whole, again = Two(), Two()
+    told = fit(whole, turns(), data(), RECIPE, device="cpu")
+    fit(Two(), turns(), data(), RECIPE, device="cpu", checkpoint=tmp_path, every=1, stop_after=stop)
+    history = fit(again, turns(), data(), RECIPE, device="cpu", checkpoint=tmp_path, every=1)
+    assert same(again, whole)
+    assert history.losses == told.losses
+
+
+def test_the_objective_whose_loss_is_not_finite_is_named():
+    broken = [turns()[0], Objective("head", lambda m, b: {"loss": m.head.weight.sum() * torch.nan}, turns()[1].optimizer)]
+    with pytest.raises(RunError, match="head loss is nan at step 1"):
+        fit(Two(), broken, data(), RECIPE, device="cpu")
 
 
 @pytest.mark.parametrize("moment", ["while the tensors are written", "before the swap"])

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mmkit.errors import DataError
-from mmkit.schema import Column, Dataset, PairSchema, Split, TableSchema
+from mmkit.schema import Column, Dataset, Modality, MultimodalSchema, PairSchema, Split, TableSchema, matrix, steps
 
 COLUMNS = (
     Column("note", "text"),
@@ -168,3 +168,89 @@ def test_official_parts_are_those_of_the_column():
     short = Dataset("toy", PAIRS, Split(table.slice(0, 2)), "here")
     with pytest.raises(DataError, match="no records for valid in here"):
         short.official()
+
+
+# --- several modalities -------------------------------------------------------------------------------------------------
+
+SHOWN = (
+    Modality("plot", "text"),
+    Modality("vector", "vector", (3,)),
+    Modality("video", "sequence", (2,)),
+    Modality("poster", "picture", (3, 2, 2)),
+    Modality("credits", "people"),
+)
+FILMS = MultimodalSchema("toy", "multilabel", SHOWN, "genres", ("a", "b"))
+
+
+def films(schema=FILMS, **changes):
+    columns = {
+        "id": ["1", "2", "3"],
+        "plot": ["x", "y", "z"],
+        "vector": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        "video": [[[1, 2]], [[3, 4], [5, 6]], [[7, 8]]],
+        "poster": [[0] * 12] * 3,
+        "credits": [[{"role": "director", "name": "n"}], [], []],
+        "genres": [[1, 0], [0, 1], [1, 1]],
+        "part": ["train", "valid", "test"],
+    }
+    return pa.table({**columns, **changes}).cast(schema.arrow)
+
+
+def test_films_fit_their_schema():
+    assert FILMS.problems(films()) == []
+    data = Dataset("toy", FILMS, Split(films()), "here")
+    np.testing.assert_array_equal(data.labels, [[1, 0], [0, 1], [1, 1]])
+    np.testing.assert_array_equal(matrix(data.records.take([2, 0]).table["vector"]), [[7, 8, 9], [1, 2, 3]])
+    values, offsets = steps(films()["video"])
+    np.testing.assert_array_equal(values, [[1, 2], [3, 4], [5, 6], [7, 8]])
+    np.testing.assert_array_equal(offsets, [0, 1, 3, 4])
+    values, offsets = steps(films().slice(1)["video"])
+    np.testing.assert_array_equal(values, [[3, 4], [5, 6], [7, 8]])
+    np.testing.assert_array_equal(offsets, [0, 2, 3])
+    assert FILMS["video"].shape == (2,)
+    with pytest.raises(DataError, match="no modality 'sound', expected one of plot, vector, video, poster, credits"):
+        FILMS["sound"]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"id": ["1", "2", "1"]}, "toy: id '1' stands 2 times, expected each id once"),
+        ({"plot": ["x", " ", "z"]}, "toy: row 1, column 'plot': no text, expected some"),
+        ({"plot": ["x", "y", None]}, "toy: row 2, column 'plot': no value, expected one in every row"),
+        (
+            {"vector": [[1, 2, 3], [4, NAN, 6], [7, 8, 9]]},
+            "toy: row 1, column 'vector': infinite or NaN values, expected finite numbers",
+        ),
+        (
+            {"video": [[[1, 2]], [[3, 4], [5, NAN]], [[7, 8]]]},
+            "toy: row 1, column 'video': infinite or NaN values, expected finite numbers",
+        ),
+        ({"video": [[[1, 2]], [], [[7, 8]]]}, "toy: row 1, column 'video': no steps, expected at least one"),
+        ({"genres": [[1, 0], [0, 0], [1, 1]]}, "toy: row 1: no genres, expected at least one"),
+        ({"genres": [[1, 0], [0, 2], [1, 1]]}, "toy: row 1, column 'genres': 2, expected 0 or 1"),
+        ({"part": ["train", "dev", "test"]}, "toy: row 1, column 'part': 'dev', expected one of train, valid, test"),
+    ],
+)
+def test_what_does_not_fit_a_multimodal_schema_is_listed(changes, told):
+    arrow = pa.schema([field.with_nullable(True) for field in FILMS.arrow])
+    columns = {**{name: films()[name] for name in FILMS.arrow.names}, **changes}
+    table = pa.table(
+        {
+            name: pa.array(columns[name], arrow.field(name).type) if isinstance(columns[name], list) else columns[name]
+            for name in arrow.names
+        }
+    )
+    assert FILMS.problems(table) == [told]
+
+
+def test_a_class_number_outside_is_listed():
+    schema = MultimodalSchema("toy", "binary", SHOWN, "mood", ("bad", "good"))
+    table = films().drop(["genres"]).append_column("mood", pa.array([0, 1, 2])).select(schema.arrow.names).cast(schema.arrow)
+    assert schema.problems(table) == ["toy: row 2, column 'mood': 2, expected a finite number in [0, 1]"]
+    assert FILMS.problems(films().drop(["video"])) == [
+        "toy: column 'video' is missing, expected list<item: fixed_size_list<item: float>[2]>"
+    ]

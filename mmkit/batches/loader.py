@@ -21,26 +21,35 @@ BUCKET = 16  # batches whose rows are sorted by length together: little padding,
 
 @dataclass(frozen=True)
 class Columns:
-    """What a model reads of N records: ragged token ids and, by name, dense arrays and further ragged ids; all with N rows."""
+    """What a model reads of N records: ragged token ids (or None) and, by name, dense arrays and further ragged columns.
 
-    ids: pa.ListArray
+    A ragged column holds ids, or steps of D numbers (a sequence of `MultimodalSchema`); pads are `pad_id`, or zeros.
+    """
+
+    ids: pa.ListArray | None
     dense: dict[str, np.ndarray]
     pad_id: int = 0
     ragged: dict[str, pa.ListArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, array in {**self.dense, **self.ragged}.items():
-            if len(array) != len(self.ids):
-                raise DataError(f"columns of unequal length: {name!r} has {len(array)} rows, the token ids have {len(self.ids)}")
+        first = next(iter(self._all), "")
+        for name, array in self._all.items():
+            if len(array) != len(self):
+                raise DataError(f"columns of unequal length: {name!r} has {len(array)} rows, {first!r} has {len(self)}")
+
+    @property
+    def _all(self) -> dict[str, pa.ListArray | np.ndarray]:
+        return {**({} if self.ids is None else {"ids": self.ids}), **self.dense, **self.ragged}
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(next(iter(self._all.values()), ()))
 
 
 class Batches:
     """Iterate over one epoch's batches: {ids (B, T) int64, keep (B, T) bool, <dense columns>, <ragged columns>}.
 
-    A ragged column `name` is padded to the longest of its own rows and comes with its mask, `name_keep`.
+    A ragged column `name` is padded to the longest of its own rows and comes with its mask, `name_keep`. Without token ids
+    there is neither ids nor keep, and the first ragged column takes their place where lengths matter.
 
     Batches of an epoch differ by at most one record, so none is nearly empty (a batch norm over one record would fail) and
     nothing is dropped. Shuffled: a new order per epoch, fixed by (seed, epoch); rows of similar length share a batch.
@@ -53,8 +62,8 @@ class Batches:
         if size < 1 or len(columns) < 1:
             raise DataError(f"cannot make batches of {size} out of {len(columns)} records, expected at least one of each")
         self.columns, self.size, self.shuffle, self.seed, self.rank, self.world = columns, size, shuffle, seed, rank, world
-        self.values, self.offsets = flat(columns.ids)
-        self.ragged = {name: flat(lists) for name, lists in columns.ragged.items()}
+        ragged = columns.ragged if columns.ids is None else {"ids": columns.ids, **columns.ragged}
+        self.ragged = {name: flat(lists) for name, lists in ragged.items()}
         self.dense = {name: torch.from_numpy(np.array(array)) for name, array in columns.dense.items()}
 
     def __len__(self) -> int:
@@ -77,7 +86,8 @@ class Batches:
         if not self.shuffle:
             return np.array_split(np.arange(n), len(self))
         rng = np.random.default_rng([self.seed, number])
-        order, length = rng.permutation(n), np.diff(self.offsets)
+        _, offsets = next(iter(self.ragged.values()), (None, np.arange(n + 1)))
+        order, length = rng.permutation(n), np.diff(offsets)
         pools = np.array_split(order, max(round(len(self) / BUCKET), 1))
         order = np.concatenate([pool[np.argsort(length[pool], kind="stable")] for pool in pools])
         batches = np.array_split(order, len(self))
@@ -85,10 +95,10 @@ class Batches:
 
     def collate(self, rows: np.ndarray) -> Batch:
         """These records as one batch."""
-        ids, keep = pad(self.values, self.offsets, rows, self.columns.pad_id)
         at = torch.from_numpy(rows)
-        batch = {"ids": ids.long(), "keep": keep, **{name: array.index_select(0, at) for name, array in self.dense.items()}}
+        batch = {name: array.index_select(0, at) for name, array in self.dense.items()}
         for name, (values, offsets) in self.ragged.items():
-            more, batch[f"{name}_keep"] = pad(values, offsets, rows, self.columns.pad_id)
-            batch[name] = more.long()
+            ids = values.ndim == 1
+            x, keep = pad(values, offsets, rows, self.columns.pad_id if ids else 0.0)
+            batch[name], batch["keep" if name == "ids" else f"{name}_keep"] = x.long() if ids else x, keep
         return batch

@@ -61,22 +61,32 @@ class Paper:
             raise SettingsError(f"paper {self.slug} has no table {id!r}{nearest(id, tables)}")
         return tables[id]
 
-    def printed(self, data: str) -> dict[str, dict[str, float]]:
-        """Metric -> {method: the value that the results table prints for this data set}.
+    def tables_of(self, data: str) -> list[dict[str, Any]]:
+        """The results tables that print this data set: `table` of `[data.<name>]`, one id or a list of them."""
+        ids = self.facts["data"][data].get("table", [])
+        return [self.table(id) for id in ([ids] if isinstance(ids, str) else ids)]
+
+    def printed(self, data: str, table: str | None = None) -> dict[str, dict[str, float]]:
+        """Metric -> {method: the value that the results tables (or one of them) print for this data set}.
 
         `[data.<name>]` says where: `table`, and either `columns` (metric -> column; a row per method label) or `row` (its
-        first cells) and `metric` (a column per method).
+        first cells) and `metric` (a column per method). A value that stands in two tables is the same in both.
         """
-        facts, table = self.facts["data"][data], self.table(self.facts["data"][data]["table"])
-        columns, rows, methods = table["columns"], table["rows"], self.facts["methods"]
-        if "columns" in facts:
-            named = {row[0]: row for row in rows}
-            return {
-                metric: {m: named[label][columns.index(column)] for m, label in methods.items() if label in named}
-                for metric, column in facts["columns"].items()
-            }
-        row = next(r for r in rows if r[: len(facts["row"])] == facts["row"])
-        return {facts["metric"]: {m: row[columns.index(m)] for m in methods if m in columns}}
+        facts, methods = self.facts["data"][data], self.facts["methods"]
+        found: dict[str, dict[str, float]] = {}
+        for one in self.tables_of(data):
+            if table not in (None, one["id"]):
+                continue
+            if "columns" in facts:
+                named = {row[0]: row for row in one["rows"]}
+                for metric, column in facts["columns"].items():
+                    at = one["columns"].index(column)
+                    found.setdefault(metric, {}).update({m: named[label][at] for m, label in methods.items() if label in named})
+            else:
+                row = next(r for r in one["rows"] if r[: len(facts["row"])] == facts["row"])
+                here = {m: row[one["columns"].index(m)] for m in methods if m in one["columns"]}
+                found.setdefault(facts["metric"], {}).update(here)
+        return found
 
 
 @cache

@@ -261,21 +261,19 @@ class Study:
         folder.write_json(self.out / "progress.json", {"done": done, "total": bar.total, "label": ""})
 
     def _tidy(self, trials: list[Trial]) -> pd.DataFrame:
-        tables = {(d, m): facts["table"] for d, facts in self.paper.facts["data"].items() for m in self.paper.printed(d)}
+        tables = {  # (data, metric, method) -> the first table that prints it
+            (data, metric, method): table["id"]
+            for data in self.datasets
+            for table in reversed(self.paper.tables_of(data))
+            for metric, printed in self.paper.printed(data, table["id"]).items()
+            for method in printed
+        }
+        across = getattr(self.module, "across", None)  # scores that compare a trial with others of its seed
+        extra = across({t: self.results[t] for t in trials}) if across else {}
         rows = [
-            (
-                self.paper.slug,
-                tables.get((t.data, metric), "") if t.method in self.methods else "",
-                t.method,
-                t.data,
-                t.world,
-                t.seed,
-                split,
-                metric,
-                value,
-            )
+            (self.paper.slug, tables.get((t.data, metric, t.method), ""), t.method, t.data, t.world, t.seed, split, metric, value)
             for t in trials
-            for split, metric, value in self.results[t].rows
+            for split, metric, value in (*self.results[t].rows, *extra.get(t, ()))
         ]
         return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
@@ -335,6 +333,9 @@ class Study:
         folds = self.settings.get("folds", 0)
         tested = [c for c in self.claims if c.kind != "exact" or c.id in (exact or {})]
         scores = self.scores[self.scores["split"] == "test"]
+        if any(c.kind == "cost" for c in tested):  # seconds differ from run to run, so they stay out of scores.csv
+            known = ["method", "data", "world", "seed"]
+            scores = pd.concat([scores, self.costs().melt(known, var_name="metric").dropna().assign(split="test")])
         self.judged = claims_room.judge(
             tested,
             scores,

@@ -28,7 +28,8 @@ class Trial:
 class Result:
     """What a trial leaves behind.
 
-    rows: (split, metric, value). cost: parameters, seconds, peak_memory_mb. arrays: per test record, for looking inside.
+    rows: (split, metric, value). cost: parameters, seconds, peak_memory_mb, and what else a claim of kind cost is about.
+    arrays: per test record, for looking inside.
     """
 
     rows: list[tuple[str, str, float]]

@@ -117,7 +117,7 @@ def test_skip_leaves_out_what_was_done():
 
 
 def test_wrong_use_is_told():
-    with pytest.raises(DataError, match="'row' has 3 rows, the token ids have 2"):
+    with pytest.raises(DataError, match="'row' has 3 rows, 'ids' has 2"):
         Columns(pa.array([[1], [2]], pa.list_(pa.int32())), {"row": np.arange(3)})
     for n, size in ((0, 4), (4, 0)):
         with pytest.raises(DataError, match=f"batches of {size} out of {n} records"):
@@ -132,5 +132,26 @@ def test_further_ragged_columns_are_padded_by_their_own_lengths():
     assert batch["target"].tolist() == [[12, 13, -1, -1], [7, -1, -1, -1], [8, 9, 10, 11]]
     assert batch["target_keep"].tolist() == (batch["target"] != -1).tolist()
     assert batch["target"].dtype == torch.int64
-    with pytest.raises(DataError, match="'target' has 3 rows, the token ids have 2"):
+    with pytest.raises(DataError, match="'target' has 3 rows, 'ids' has 2"):
         Columns(ids[:2], {}, ragged={"target": target})
+
+
+def test_sequences_of_steps_are_padded_with_zeros():
+    video = pa.array([[[1, 2]], [[3, 4], [5, 6]], [[7, 8]]], pa.list_(pa.list_(pa.float32(), 2)))
+    batch = Batches(Columns(None, {"y": np.arange(3)}, ragged={"V": video}), 3).collate(np.array([1, 2]))
+    assert set(batch) == {"y", "V", "V_keep"}
+    assert batch["V"].tolist() == [[[3, 4], [5, 6]], [[7, 8], [0, 0]]]
+    assert batch["V_keep"].tolist() == [[True, True], [True, False]]
+    assert batch["V"].dtype == torch.float32
+
+
+def test_without_token_ids_the_first_ragged_column_makes_the_buckets():
+    lengths = RNG.integers(1, 60, 400)
+    words = pa.array([[1] * int(n) for n in lengths], pa.list_(pa.int32()))
+    padded = [batch["T"].numel() for batch in Batches(Columns(None, {}, ragged={"T": words}), 20, shuffle=True).epoch()]
+    assert sum(padded) < 1.4 * lengths.sum()
+    dense = Columns(None, {"row": np.arange(50)})
+    seen = [batch["row"].tolist() for batch in Batches(dense, 8, shuffle=True).epoch()]
+    assert len(dense) == 50
+    assert sorted(chain(*seen)) == list(range(50))
+    assert list(chain(*seen)) != list(range(50))
