@@ -46,7 +46,6 @@ print(json.dumps({"version": font_manager.findfont(sans, fallback_to_default=Fal
 LIBRARIES = (
     ("papermill", "papermill", True, "runs notebooks: pip install papermill"),
     ("jupyter kernel", "ipykernel", True, "executes notebooks: pip install ipykernel"),
-    ("Pyro", "pyro", False, 'for the Bayesian papers: pip install -e ".[bayes]"'),
     ("transformers", "transformers", False, "for text encoders at profile paper: pip install transformers"),
     ("DGL", "dgl", False, 'second backend of the graph layers, which also run without it: pip install -e ".[graphs]"'),
     ("Ray", "ray", False, 'for sweeps on a cluster: pip install -e ".[cluster]"'),

@@ -24,10 +24,10 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"pytorch": "torch", "ray-core": "ray"}
-MODULES = {"dgl": "dgl", "pyro": "pyro-ppl"}  # of extras that need not be installed here
+MODULES = {"dgl": "dgl"}  # of extras that need not be installed here
 OURS = {"mmkit", "tests", "data_scripts", "sitecustomize", *(path.stem for path in (ROOT / "data_scripts").glob("*.py"))}
-# Pinned although nothing that `make` installs on CPython 3.11 asks for it: what papermill takes on 3.12, and what pyro-ppl needs.
-ELSEWHERE = {"aiohappyeyeballs", "aiohttp", "aiosignal", "frozenlist", "multidict", "propcache", "yarl", "opt-einsum", "pyro-api"}
+# Pinned although nothing that `make` installs on CPython 3.11 asks for it: what papermill takes on 3.12.
+ELSEWHERE = {"aiohappyeyeballs", "aiohttp", "aiosignal", "frozenlist", "multidict", "propcache", "yarl"}
 # Declared, and rightly so although no line imports it.
 NOT_IMPORTED = {
     "ipykernel": "runs the notebooks' code",
@@ -37,7 +37,6 @@ NOT_IMPORTED = {
     "ruff": "checks the code, as a command",
     "setuptools": "imported by torch, which refuses version 82",
     "dgl": "second backend of the graph layers, for papers still to come",
-    "pyro-ppl": "Bayesian parts, for papers still to come",
 }
 
 
