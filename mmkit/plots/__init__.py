@@ -4,26 +4,43 @@ A function draws on the Axes it is given, or on a new figure of notebook width, 
 in colour. A seed is one observation: means and spreads are over seeds, never over examples.
 """
 
+from mmkit.plots.gates import attention_map, gate_histogram, gate_scatter, genre_heatmap, streams
 from mmkit.plots.inside import precision_recall, record_card, weight_vs_truth
+from mmkit.plots.movies import curves, genre_dots, grid_bars, pictures, rows_dots, threshold_curves
 from mmkit.plots.results import claims_forest, columns_and_truncation, sweep_lines, table_dots
 from mmkit.plots.style import alt_text, describe, looks, use_style
 from mmkit.plots.targets import cosine_histogram, gap_and_unreachable, norm_frequency, norm_over_training, parameter_bars
+from mmkit.plots.uncertainty import rejection, reliability_diagram, terms
 
 __all__ = [
     "alt_text",
+    "attention_map",
     "claims_forest",
     "columns_and_truncation",
     "cosine_histogram",
+    "curves",
     "describe",
     "gap_and_unreachable",
+    "gate_histogram",
+    "gate_scatter",
+    "genre_dots",
+    "genre_heatmap",
+    "grid_bars",
     "looks",
     "norm_frequency",
     "norm_over_training",
     "parameter_bars",
+    "pictures",
     "precision_recall",
     "record_card",
+    "rejection",
+    "reliability_diagram",
+    "rows_dots",
+    "streams",
     "sweep_lines",
     "table_dots",
+    "terms",
+    "threshold_curves",
     "use_style",
     "weight_vs_truth",
 ]

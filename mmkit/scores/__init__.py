@@ -1,4 +1,6 @@
-"""Metrics, per-example values first: classification, regression, agreement; translation and embeddings are imported by name.
+"""Metrics, per-example values first: classification, regression, agreement.
+
+multilabel, calibration, translation and embeddings are imported by name.
 
 `for_task` gives the usual ones of a prediction task.
 """

@@ -206,9 +206,11 @@ class Study:
         """Every trial of this run: the table's methods and the reference points, and what claims and sweeps need besides."""
         wanted: dict[Trial, None] = {}
 
+        applies = getattr(self.module, "applies", lambda method, data: True)  # not every method has a meaning for all data
+
         def add(data: str, world: str, methods: list[str], seeds: int | None = None) -> None:
             for seed in self.seeds[:seeds]:
-                wanted.update({self._trial(data, world, seed, m): None for m in methods if m})
+                wanted.update({self._trial(data, world, seed, m): None for m in methods if m and applies(m, data)})
 
         references = [m for m in self.module.REFERENCES if self.kind == "world" or m != "oracle"]
         for name in self.datasets:

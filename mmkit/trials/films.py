@@ -44,7 +44,7 @@ def truth(split: Split, name: str, *shape: int) -> np.ndarray:
 
 
 def odds(split: Split, modalities: list[int]) -> np.ndarray:
-    """Probability of each genre (N, G) by naive Bayes on the true units of evidence of some modalities (numbers in MODALITIES)."""
+    """Probability of each genre (N, G) by naive Bayes on the true units of some modalities (numbers in MODALITIES)."""
     oracle = truth(split, "oracle", -1)
     told = truth(split, "told", -1, oracle.shape[1])  # (N, 5, G)
     logits = oracle - told.sum(axis=1) + told[:, modalities].sum(axis=1)

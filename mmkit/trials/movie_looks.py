@@ -1,4 +1,4 @@
-"""What a trained fusion of film modalities is asked beside its scores: its gates, its attention, what it loses, what is additive."""
+"""What a trained fusion of films is asked beside its scores: its gates, its attention, what it loses, what is additive."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def gates(values: np.ndarray, chosen: str, prepared: Prepared) -> tuple[films.Ro
     if prepared.splits["test"].truth is not None:
         rows |= _truthful(share, chosen, prepared)
     histogram = np.stack([np.histogram(values[:, m], bins=20, range=(0, 1))[0] for m in range(len(chosen))])
-    arrays = {"share": share.astype(np.float16), "open": (values > OPEN).mean(axis=2).astype(np.float16), "gate_histogram": histogram}
-    return [("test", name, value) for name, value in rows.items()], arrays
+    half = {"share": share.astype(np.float16), "open": (values > OPEN).mean(axis=2).astype(np.float16)}
+    return [("test", name, value) for name, value in rows.items()], {**half, "gate_histogram": histogram}
 
 
 def _by_genre(share: np.ndarray, chosen: str, prepared: Prepared) -> dict[str, float]:
@@ -171,6 +171,4 @@ def audit(model: Any, test: Any, prepared: Prepared, most: int) -> films.Rows:
         logits = {"ap_subset": model(batch)["logits"], "ap_emap": emap(lambda b: model(b)["logits"], batch, most=n)}
     model.train(was_training)
     y = prepared.y["test"][:n]
-    return [
-        ("test", name, 100 * multilabel.average_precision(y, x.float().cpu().numpy(), "micro")) for name, x in logits.items()
-    ]
+    return [("test", name, 100 * multilabel.average_precision(y, x.float().cpu().numpy(), "micro")) for name, x in logits.items()]

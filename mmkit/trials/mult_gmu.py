@@ -26,9 +26,8 @@ LONG = 400  # steps from which training is worth checkpoints, one every so many
 REFERENCES = ("prior", "oracle")  # run beside the paper's methods, without training
 COLUMN = {"T": "plot", "V": "video", "A": "audio", "P": "poster_vector", "M": "metadata"}
 MOSI = {"T": "text", "V": "video", "A": "audio"}
-MODALITY = {"T": "text", "V": "video", "A": "audio", "P": "poster", "M": "metadata"}  # as the world's truth counts them
-# What a fusion's name means: arguments of MulTGMU. `only` is one modality by itself, `self` has no crossmodal attention, `random` is
-# never trained, `shuffled` learns other films' genres.
+# What a fusion's name means: arguments of MulTGMU. `only` is one modality by itself, `self` has no crossmodal attention, `random`
+# is never trained, `shuffled` learns other films' genres.
 FUSIONS: dict[str, dict[str, Any]] = {
     "concat": {"fusion": "concat"},
     "gmu": {"fusion": "gmu"},
@@ -64,6 +63,11 @@ class Prepared:
 def letters(method: str) -> str:
     """'TVAP' of 'gmu_TVAP'."""
     return method.partition("_")[2]
+
+
+def applies(method: str, data: str) -> bool:
+    """Does the data set have the modalities that the method reads? References read none."""
+    return method in REFERENCES or data != "mosi" or set(letters(method)) <= MOSI.keys()
 
 
 def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
@@ -106,7 +110,7 @@ def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Sp
 
 
 def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
-    """Raise SettingsError, before anything is computed, for a world that does not exist, sizes that do not fit, a missing encoder."""
+    """Raise SettingsError, before anything is computed: no such world, sizes that do not fit, an encoder that is not there."""
     if kind == "world":
         for data in datasets:
             _has_world(data)
@@ -128,12 +132,14 @@ def _has_world(data: str) -> None:
 def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
     settings = dict(chosen)
     dataset = _real(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
-    vectors = movies.word_table(seed, text_dim=settings["world_text_dim"]) if name != "real" and settings["word_vectors"] else None
-    return prepare(dataset, settings, vectors)
+    table = None
+    if name != "real" and settings["word_vectors"]:
+        table = movies.word_table(seed, text_dim=settings["world_text_dim"])
+    return prepare(dataset, settings, table)
 
 
 def prepare(dataset: Dataset, settings: dict[str, Any], table: tuple[tuple[str, ...], np.ndarray] | None = None) -> Prepared:
-    """Every modality that the data set shows as columns by letter; texts as ids, what is fitted is fitted on the training part."""
+    """Every modality that the data set shows as columns by letter; what is fitted is fitted on the training part."""
     from mmkit.batches import Columns
 
     named = dict(zip(("train", "valid", "test"), dataset.official(), strict=True))
@@ -294,7 +300,8 @@ def run(
     prepared = _prepared(trial.data, trial.world, trial.seed, frozen(settings), root, reader, fingerprint)
     if trial.method in REFERENCES:
         return _reference(trial, prepared, began)
-    if missing := [letter for letter in letters(trial.method) if letter not in prepared.parts["test"].ragged | prepared.parts["test"].dense]:
+    there = {*prepared.parts["test"].ragged, *prepared.parts["test"].dense}
+    if missing := [letter for letter in letters(trial.method) if letter not in there]:
         raise SettingsError(f"{trial.data} has no modality {', '.join(missing)}, which method {trial.method!r} needs")
     model, history = _train(trial, settings, prepared, device, checkpoint)
     return _scored(trial, settings, prepared, model, history, began)
@@ -326,7 +333,9 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
         order = np.random.default_rng([trial.seed, 0x5F]).permutation(len(train))
         train = Columns(None, {**train.dense, "genres": train.dense["genres"][order]}, PAD, train.ragged)
     batches = Batches(train, s["batch_size"], shuffle=True, seed=trial.seed)
-    weight = torch.from_numpy(len(train) / np.maximum(train.dense["genres"].sum(axis=0), 1)) if s["weight_positives"] else None
+    weight = None
+    if s["weight_positives"] and len(prepared.genres) > 1:  # of two balanced classes it would only shift the threshold
+        weight = torch.from_numpy(len(train) / np.maximum(train.dense["genres"].sum(axis=0), 1))
     valid, y = _only(prepared.parts["valid"], letters(trial.method)), prepared.y["valid"]
     recipe = Recipe(
         s["epochs"],

@@ -145,7 +145,8 @@ def _reference(method: str, train: Split, split: Split) -> np.ndarray:
 def _columns(split: Split):
     from mmkit.batches import Columns
 
-    return Columns(None, {**films.vectors(split, ["plot_vector", "poster_vector"]), "genres": films.labels(split).astype(np.float32)})
+    genres = films.labels(split).astype(np.float32)
+    return Columns(None, {**films.vectors(split, ["plot_vector", "poster_vector"]), "genres": genres})
 
 
 def _train(trial: Trial, settings: dict[str, Any], parts: tuple[Split, ...], device: str, checkpoint: Path | None):

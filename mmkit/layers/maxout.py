@@ -1,0 +1,56 @@
+r"""Maxout units, and the max-norm constraint that usually goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mmkit.errors import SettingsError
+
+
+class Maxout(nn.Module):
+    r"""y = max_{k = 1..K} (W_k x + b_k), elementwise (Goodfellow et al. 2013). Shapes: x (B, inputs) -> y (B, outputs).
+
+    The K pieces are one linear layer of K * outputs rows, piece after piece.
+    """
+
+    def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
+        super().__init__()
+        if pieces < 1:
+            raise SettingsError(f"maxout: pieces = {pieces}, expected at least 1")
+        self.pieces = pieces
+        self.linear = nn.Linear(inputs, pieces * outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).unflatten(1, (self.pieces, -1)).amax(dim=1)  # (B, K, outputs) -> (B, outputs)
+
+
+@torch.no_grad()
+def max_norm(module: nn.Module, bound: float) -> None:
+    """Shorten, in place, the incoming weights of every unit in `module` to the length `bound` where they are longer.
+
+    Incoming weights of a unit: one row of a `torch.nn.Linear`'s weight (a column in the papers, which write x W). Biases
+    stay as they are, and so do shorter rows, bit for bit. Usual bounds: 2 to 20 (Srivastava et al. 2014; Arevalo et al. 2017).
+    """
+    if not bound > 0:
+        raise SettingsError(f"max-norm: bound = {bound}, expected a number above 0")
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            length = torch.linalg.vector_norm(layer.weight, dim=1, keepdim=True)
+            if bool((length > bound).any()):
+                layer.weight.mul_(torch.where(length > bound, bound / length, 1.0))
+
+
+def keep_max_norm(optimizer: Optimizer, modules: Iterable[nn.Module], bound: float) -> None:
+    """Let `optimizer` end each of its steps with `max_norm` of these modules: a projection, as the constraint is defined."""
+    modules = list(modules)
+
+    def project(*_: object) -> None:
+        for module in modules:
+            max_norm(module, bound)
+
+    project()
+    optimizer.register_step_post_hook(project)
