@@ -3,7 +3,7 @@
 A reader refuses a file with one DataError that lists every problem by file, line, column, value and expectation.
 Missing values are empty fields; other words for them ("nan", "NA") stay what they are in text and categories and are
 refused where a number belongs. `Dataset.counts` says what was read, what is missing and what was left out.
-Ids (Clothing ID, PetID, RescuerID) are never features.
+Ids (Clothing ID, PetID, RescuerID) are never features. Pickles are never loaded as such (pickles.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmkit.errors import DataError, SettingsError, nearest
-from mmkit.readers import airbnb, clothing, folders, inside_airbnb, iwslt14, multi30k, petfinder, wmt14
+from mmkit.readers import (
+    airbnb,
+    clothing,
+    folders,
+    inside_airbnb,
+    iwslt14,
+    mmimdb,
+    mosi,
+    moviescope,
+    multi30k,
+    petfinder,
+    wmt14,
+)
 from mmkit.readers.word_pairs import MEN, MTURK771, SIMLEX999
 from mmkit.schema import Dataset
 
@@ -25,7 +37,7 @@ class Reader:
     name: str
     title: str
     papers: tuple[str, ...]
-    stands_in_for: str  # reviews | pets | listings | translation
+    stands_in_for: str  # reviews | pets | listings | translation | movies
     expects: str
     locate: Callable[[Path], Path | None]
     read: Callable[[Path], Dataset]
@@ -68,6 +80,18 @@ READERS: dict[str, Reader] = {
         Reader("mturk771", "MTurk-771, relatedness of words", ("08_fixed_targets",), "translation",
                "'EN-MTurk-771.txt' (collected) or 'MTURK-771.csv' (as published; plain, .gz or .zip)",
                MTURK771.locate, MTURK771.read),
+        Reader("mmimdb", "MM-IMDb, films with plot, poster and genres", ("01_pmmo",), "movies",
+               "'multimodal_imdb.hdf5' (vectors), or a folder with split.json and dataset/<id>.json, dataset/<id>.jpeg "
+               "(words, pictures, credits)",
+               mmimdb.locate, mmimdb.read),
+        Reader("moviescope", "Moviescope, films with trailers", ("02_mult_gmu",), "movies",
+               "a folder with train.jsonl, dev.jsonl, test.jsonl and any of 200F_VGG16/<id>.p, Melspectrogram/<id>.p, "
+               "PosterFeatures/<id>.p, Metadata_matrices/, movie_metadata.csv",
+               moviescope.locate, moviescope.read),
+        Reader("mosi", "CMU-MOSI, features per utterance", ("02_mult_gmu",), "movies",
+               "a folder with transcripts.csv and text_train.csv, audio_train0.csv, video_train0.csv, "
+               "text_test.csv, audio_test0.csv, video_test0.csv",
+               mosi.locate, mosi.read),
     )
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 from mmkit import readers
 from mmkit.readers import csv_tables
-from tests.readers import bad_pairs
+from tests.readers import bad_films, bad_pairs
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 Case = tuple[str, str, Callable[[Path], None]]
@@ -142,6 +142,7 @@ CASES: list[Case] = [
     ("no_root", "a data folder that does not exist", no_root),
     ("not_found", "a data folder without this data set", not_found),
     *bad_pairs.CASES,
+    *bad_films.CASES,
 ]
 
 

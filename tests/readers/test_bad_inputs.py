@@ -8,6 +8,7 @@ import pytest
 
 from mmkit.errors import DataError
 from mmkit.readers import airbnb
+from tests.readers.bad_films import EXPECTED as EXPECTED_OF_FILMS
 from tests.readers.bad_inputs import CASES, FILES, FIXTURES, shown
 
 AGAIN = "fetch it again"
@@ -128,6 +129,7 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
     "words_blank": ("EN-MEN-TR-3k.txt: holds no pair of words, expected one per line", [], AGAIN),
     "words_page": ("EN-SIMLEX-999.txt:1: starts with '<!doctype html', expected a pair of words; this is a web page", [], "sign in"),
     "not_found": ("airbnb: not found in DATA and two levels below it, expected 'cleansed_listings_dec18.csv'", [], GET + "airbnb.py --to FOLDER"),
+    **EXPECTED_OF_FILMS,
 }  # fmt: skip
 
 

@@ -40,6 +40,9 @@ def test_what_needs_a_login_is_explained(name, tmp_path):
         ("simlex999", "word-sim/EN-SIMLEX-999.txt"),
         ("men", "word-sim/EN-MEN-TR-3k.txt"),
         ("mturk771", "word-sim/EN-MTurk-771.txt"),
+        ("mmimdb", "1. open https://archive.org/details/mmimdb"),
+        ("moviescope", "1. open https://www.paolacascante.com/research/moviescope.html"),
+        ("mosi", "2. in it: git checkout 699dcc55e2fd"),
     ],
 )
 def test_what_is_fetched_by_hand_is_explained(name, step, tmp_path):

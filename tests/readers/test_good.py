@@ -244,10 +244,12 @@ def test_every_reader_is_registered_whole_and_an_unknown_name_suggests_the_neare
         "clothing": "reviews", "petfinder": "pets", "airbnb": "listings", "inside_airbnb": "listings",
         "multi30k": "translation", "iwslt14": "translation", "wmt14": "translation",
         "simlex999": "translation", "men": "translation", "mturk771": "translation",
+        "mmimdb": "movies", "moviescope": "movies", "mosi": "movies",
     }  # fmt: skip
-    paper = {"translation": "08_fixed_targets"}
+    paper = {"translation": "08_fixed_targets", "movies": "02_mult_gmu"}
     assert all(reader.name == name for name, reader in readers.READERS.items())
-    assert all(reader.papers == (paper.get(reader.stands_in_for, "05_tabular"),) for reader in readers.READERS.values())
+    for name, reader in readers.READERS.items():
+        assert reader.papers == ("01_pmmo" if name == "mmimdb" else paper.get(reader.stands_in_for, "05_tabular"),), name
     with pytest.raises(SettingsError, match="did you mean 'clothing'"):
         readers.find("cloting")
 
