@@ -188,15 +188,22 @@ class MultimodalSchema:
         return found + _out_of_range(self.name, Column("part", "category", levels=PARTS), table["part"])
 
 
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column in one piece; copied only where it is in several."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """A column of vectors as an array (N, D)."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    column = whole(column)
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
 
 
 def steps(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """A column of sequences as all their steps (S, D) and offsets (N + 1,): record n has steps offsets[n] to offsets[n + 1]."""
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    column = whole(column)
     offsets = column.offsets.to_numpy().astype(np.int64)
     return matrix(column.flatten()), offsets - offsets[0]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmkit.errors import DataError
-from mmkit.schema import steps
+from mmkit.schema import steps, whole
 
 
 def flat(column: pa.ListArray | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +16,7 @@ def flat(column: pa.ListArray | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray
 
     Null lists are refused.
     """
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    column = whole(column)
     if column.null_count:
         raise DataError(f"a list column has {column.null_count} missing lists, expected none: use an empty list instead")
     if pa.types.is_fixed_size_list(column.type.value_type):

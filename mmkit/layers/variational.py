@@ -282,11 +282,11 @@ def elbo(
 
 
 def _loss(kind: str, model: Callable[[], None], guide: Callable[[], None]) -> Tensor:
-    """The nesting of plates is told: Pyro would find it by one more run of the model, which moves batch-norm statistics."""
-    with pyro.validation_enabled(False):  # looks through all weights for NaN; the loss is checked by whoever trains
+    """Pyro's validation is off: it looks through all weights for NaN in every step, and who trains looks at the loss."""
+    with pyro.validation_enabled(False):
         if kind == "v1":
             q = poutine.trace(guide).get_trace()
             p = poutine.trace(poutine.replay(model, trace=q)).get_trace()
             return q.log_prob_sum() - p.log_prob_sum()
         way = Trace_ELBO if kind == "v2" else AnalyticELBO
-        return way(max_plate_nesting=1).differentiable_loss(model, guide)
+        return way().differentiable_loss(model, guide)

@@ -104,7 +104,7 @@ def negative_elbo(kind: str, model: Callable[[], None], guide: Callable[[], None
     """The three losses of the program: three ways to the same number and the same gradient."""
     with pyro.validation_enabled(False):
         if kind == "v2":
-            return Trace_ELBO(max_plate_nesting=1).differentiable_loss(model, guide)
+            return Trace_ELBO().differentiable_loss(model, guide)
         q = poutine.trace(guide).get_trace()
         p = poutine.trace(poutine.replay(model, trace=q)).get_trace()
         if kind == "v1":

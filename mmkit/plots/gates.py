@@ -192,6 +192,7 @@ def streams(
     `scenes[name]` (T,), where known: a line at every cut, the number of the scene above it.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     if not values:
         raise DataError("no streams, so there is nothing to draw")
@@ -205,6 +206,8 @@ def streams(
         reach = np.quantile(np.abs(steps), 0.99) or 1.0
         image = axes.imshow(steps.T, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
         axes.grid(visible=False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         axes.set(xlabel=f"step of the {name}", ylabel="feature")
         axes.figure.colorbar(image, ax=axes, label="value")
         told.append(f"{name}, {len(steps)} steps of {steps.shape[1]} features")

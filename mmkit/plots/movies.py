@@ -191,7 +191,7 @@ def pictures(images: Sequence[np.ndarray], titles: Sequence[str], ax: Sequence[A
 def genre_dots(frame: pd.DataFrame, xlabel: str, films: Mapping[str, int], ax: Axes | None = None) -> Axes:
     """One row per genre with its number of films, a dot per method: mean over seeds, bar = 95 % t interval of that mean.
 
-    `frame`: genre, method, seed, value. Rows stand in the order of `films`.
+    `frame`: genre, method, seed, value from 0 to 1; intervals are cut there. Rows stand in the order of `films`.
     """
     need(frame, ["genre", "method", "seed", "value"], "frame")
     ax = new_axes(1.0 + 0.26 * len(films)) if ax is None else ax
@@ -204,6 +204,6 @@ def genre_dots(frame: pd.DataFrame, xlabel: str, films: Mapping[str, int], ax: A
         best, worst = (rows.loc[rows["mean"].agg(end)] for end in ("idxmax", "idxmin"))
         told.append(f"{method} from {worst['mean']:.2f} ({worst['genre']}) to {best['mean']:.2f} ({best['genre']})")
     ax.set_yticks(range(len(films)), [f"{genre} ({count:,})" for genre, count in films.items()])
-    ax.set(xlabel=xlabel, ylim=(len(films) - 0.5, -0.5))
+    ax.set(xlabel=xlabel, xlim=(-0.03, 1.03), ylim=(len(films) - 0.5, -0.5))
     legend_right(ax)
     return describe(ax, f"{xlabel} of {len(films)} genres, mean over seeds: {'; '.join(told)}.")

@@ -22,8 +22,8 @@ def make(method, seed=0, dropout=0.0, **options):
     model = build(method, T, I, G, H, NARROW, K, dropout, N, **options)
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, nn.BatchNorm1d):  # away from 1 and 0, so that leaving one out shows
-                module.weight.uniform_(0.5, 1.5)
+            if isinstance(module, nn.BatchNorm1d):  # away from 1 and 0, of both signs, so that leaving one out shows
+                module.weight.uniform_(-1.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
     return model.train()
 
@@ -256,6 +256,8 @@ def test_which_optimiser_moves_what(coupling):
         optimizer.zero_grad()
         learned = {n for n, _ in model.named_parameters()}
         assert {n.partition(".")[0] for n in changed(model, before) & learned} == moved
+        owned = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        assert {n.partition(".")[0] for n, p in model.named_parameters() if id(p) in owned} == moved
         assert all(p.grad is None for p in model.parameters())  # nothing is left over for the other optimiser
 
 

@@ -24,9 +24,10 @@ COLOURS = {"red": (0.95, 0.20, 0.20), "yellow": (1.0, 0.85, 0.15), "green": (0.2
 GLYPHS = {genre: (SHAPES[g % 6], tuple(COLOURS)[(g + g // 6) % 4]) for g, genre in enumerate(COUNTS)}
 DARKEST, LIGHTEST = 0.05, 0.50  # of a background's colours
 SIZE = (0.08, 0.13)  # radius of a glyph, times the root of the picture's area
-SHARP, BLURRED = 0.08, 0.48  # half the width of a glyph's edge, times its radius: at cue 1, and what cue 0 adds
+SHARP, BLURRED = 0.08, 0.42  # half the width of a glyph's edge, times its radius: at cue 1, and what cue 0 adds
 PALE = 0.35  # how opaque a glyph is at cue 0
-REACH = 1.5  # radii from a glyph's centre, beyond which nothing of it is seen
+ROUND = 1.1  # radii from a glyph's centre at which its tips are cut
+REACH = ROUND + SHARP + BLURRED  # beyond it nothing of a glyph is seen
 AT_ONCE = 8_000_000  # pixels painted in one go
 
 
@@ -124,16 +125,19 @@ def _paint(
 
 
 def _outside(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """How far outside a shape of radius about 1 each point is, negative inside; y points down."""
+    """How far outside a shape within ROUND of its centre each point is, negative inside; y points down."""
+    away = np.hypot(x, y)
     if shape == "disc":
-        return np.hypot(x, y) - 0.85
-    if shape == "square":
-        return np.maximum(np.abs(x), np.abs(y)) - 0.78
-    if shape == "triangle":
-        return np.maximum(y - 0.6, 0.87 * np.abs(x) - 0.5 * y - 0.5)
+        return away - 0.85
     if shape == "ring":
-        return np.abs(np.hypot(x, y) - 0.75) - 0.22
-    if shape == "plus":
-        x, y = np.abs(x), np.abs(y)
-        return np.minimum(np.maximum(x - 0.95, y - 0.3), np.maximum(x - 0.3, y - 0.95))
-    return (np.abs(x) + np.abs(y)) * np.float32(np.sqrt(0.5)) - 0.7  # diamond
+        return np.abs(away - 0.75) - 0.22
+    if shape == "square":
+        sharp = np.maximum(np.abs(x), np.abs(y)) - 0.78
+    elif shape == "triangle":
+        sharp = np.maximum(y - 0.6, 0.87 * np.abs(x) - 0.5 * y - 0.5)
+    elif shape == "plus":
+        long, short = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y))
+        sharp = np.maximum(long - 0.95, short - 0.3)
+    else:  # diamond
+        sharp = (np.abs(x) + np.abs(y)) * np.float32(np.sqrt(0.5)) - 0.7
+    return np.maximum(sharp, away - ROUND)  # or the blur of a pointed tip would reach too far
