@@ -334,6 +334,27 @@ def test_attention_is_framed_where_the_scenes_agree():
     assert_readable(ax)
 
 
+def test_streams_are_pictures_with_their_cuts():
+    scenes = np.repeat([2, 0, 2, 1], [3, 2, 4, 1])  # scene 2 comes back
+    values = {"video": RNG.normal(size=(10, 6)), "audio": 100 * RNG.normal(size=(7, 3))}
+    above, below = plots.streams(values, {"video": scenes})
+    for ax, (name, x) in zip((above, below), values.items(), strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), x.T)  # a row per feature, a column per step
+        low, high = ax.images[0].get_clim()
+        assert high == -low == np.quantile(np.abs(x), 0.99)  # each stream has a scale of its own, white at 0
+        assert (ax.get_xlabel(), ax.get_ylabel()) == (f"step of the {name}", "feature")
+    assert [line.get_xdata()[0] for line in above.get_lines()] == [2.5, 4.5, 8.5]
+    assert [(t.get_position()[0], t.get_text()) for t in above.texts] == [(1, "2"), (3.5, "0"), (6.5, "2"), (9, "1")]
+    assert not below.get_lines()
+    assert not below.texts
+    assert plots.alt_text(above) == (
+        "Streams of one record: video, 10 steps of 6 features, 4 scenes; audio, 7 steps of 3 features."
+    )
+    assert_readable(above)
+    blank = plots.streams({"audio": np.zeros((1, 1))})[0]  # no reach, one step
+    assert blank.images[0].get_clim() == (-1, 1)
+
+
 # Settings
 
 
@@ -456,6 +477,8 @@ def test_drawing_on_given_axes_makes_no_other_figure():
         (lambda: plots.rejection(MEASURED, "y"), "frame has no column coverage, error"),
         (lambda: plots.genre_heatmap(genres() * np.nan, "y"), "no finite value"),
         (lambda: plots.gate_histogram({}), "no gates"),
+        (lambda: plots.streams({}), "no streams"),
+        (lambda: plots.streams({"audio": [1.0, 2.0]}), r"stream 'audio' has shape \(2,\), expected \(T, D\)"),
         (
             lambda: plots.gate_histogram({"text": [0.5, 1.5]}),
             "gates of 'text' are 2 values, expected one or more, all from 0 to 1",

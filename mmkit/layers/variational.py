@@ -256,6 +256,10 @@ def elbo(
     """
     if kind not in ELBOS:
         raise SettingsError(f"elbo = {kind!r}{nearest(kind, ELBOS)}")
+    if weight == 0:  # Pyro refuses to scale by nothing
+        loss = F.binary_cross_entropy_with_logits(predict({name: layer.noisy() for name, layer in layers.items()}), y)
+        kl = sum(layer.kl().detach() for layer in layers.values()) / (examples * y.shape[1])
+        return {"loss": loss, "kl": kl, "likelihood": -loss.detach()}
     local = {name: layer.posterior() for name, layer in layers.items() if layer.sample == "activations"}
     drawn = {name: layer for name, layer in layers.items() if name not in local}
     cells, seen = y.numel(), {}

@@ -57,7 +57,8 @@ def gates(values: np.ndarray, chosen: str, prepared: Prepared) -> tuple[films.Ro
         rows["audio_least"] = float(min(v for letter, v in average.items() if letter != "A") - average["A"])
     if set(chosen) == set("TVAPM"):
         rows["text_visual_most"] = float(min(average[m] for m in "TVP") - max(average[m] for m in "AM"))
-    rows |= _by_genre(share, chosen, prepared)
+    if len(prepared.genres) > 1:
+        rows |= _by_genre(share, chosen, prepared)
     if prepared.splits["test"].truth is not None:
         rows |= _truthful(share, chosen, prepared)
     histogram = np.stack([np.histogram(values[:, m], bins=20, range=(0, 1))[0] for m in range(len(chosen))])

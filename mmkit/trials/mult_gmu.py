@@ -188,9 +188,10 @@ def _texts(said: dict[str, list[str]], settings: dict[str, Any], table: tuple[tu
     if table is None:
         return words, None, ids
     at = {word: i for i, word in enumerate(table[0])}
+    scale = table[1].std()  # to the size of the positions, which would drown smaller vectors
     vectors = np.zeros((len(words), table[1].shape[1]), dtype=np.float32)  # specials: zero
     rows = [(i, at[word]) for i, word in enumerate(words.words) if word in at]
-    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]]
+    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]] / scale
     return words, vectors, ids
 
 
@@ -417,9 +418,8 @@ def _scored(trial: Trial, settings: dict[str, Any], prepared: Prepared, model: A
     found = predicted(model, test)
     rows, arrays = _test_scores(prepared, found["p"])
     arrays["judged"] = 100 * np.array(history.judged)
-    if trial.data == "moviescope":
-        more, kept = movie_looks.look(trial, settings, prepared, model, test, found)
-        rows, arrays = rows + more, arrays | kept
+    more, kept = movie_looks.look(trial, settings, prepared, model, test, found)
+    rows, arrays = rows + more, arrays | kept
     spent = cost(parameters(model), began, next(model.parameters()).device.type)
     return Result(rows, {**spent, "seconds_per_epoch": history.seconds / max(len(history.losses), 1)}, arrays)
 

@@ -259,6 +259,15 @@ def test_lambda_is_v3_with_a_weighted_kl():
     assert none["loss"].item() == pytest.approx(-whole["likelihood"].item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ELBOS)
+def test_without_weight_the_kl_is_told_and_not_trained_on(kind):
+    net = Net()
+    (none, g_none), (tiny, g_tiny) = (net.step(kind, 3, w) for w in (0.0, 1e-9))
+    torch.testing.assert_close(g_none, g_tiny, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(none["loss"], tiny["loss"])
+    assert none["kl"].item() == pytest.approx(net.hidden.kl().item() / (N * G))
+
+
 def test_kl_is_shared_out_over_the_training_set():
     net = Net()
     few, _ = net.step("v3")

@@ -16,9 +16,9 @@ from mmkit.worlds.movies.evidence import MODALITIES, Evidence
 from mmkit.worlds.movies.knobs import Knobs, rng
 
 FIRST_BOUND = 2  # bound genres are of middle frequency: neither of the two most frequent, and the next ones
-CODE = 2.0  # root mean square of a scene's code in a step
+CODE = 3.0  # root mean square of a scene's code in a step
 PLAIN = 0.5  # of a plain event
-BOUND = 2.0  # of a bound event
+BOUND = 3.0  # of a bound event
 HAZE = 0.5  # of the haze of a stream with cue 0
 POWER = 0.125  # a present genre's pair is realised with probability (r_video r_audio) ** POWER
 OFTEN = 2  # scenes that a bound event stands in
