@@ -54,9 +54,7 @@ def test_every_row_that_is_not_ok_says_what_to_do(machine: dict, monkeypatch: py
         "jupyter kernel",
         "notebooks",
     }
-    assert {"DGL", "Ray", "Java", "fonts", "home folder", "real data"} <= {
-        w for w, r in found.items() if r.state == "missing"
-    }
+    assert {"DGL", "Ray", "Java", "fonts", "home folder", "real data"} <= {w for w, r in found.items() if r.state == "missing"}
     assert cli.main(["doctor"]) == 1
 
 

@@ -38,7 +38,7 @@ class PairLayer(nn.Module):
     def __init__(self, pairs: int, dim: int) -> None:
         super().__init__()
         self.norm_1, self.norm_2 = (nn.Parameter(_unit_norm(pairs, dim)) for _ in range(2))  # (P, 2, d): scale, shift
-        self.w_in, self.b_in = _linear(pairs, dim, 3 * dim, fan=4 * dim)  # queries, keys, values
+        self.w_in, self.b_in = _linear(pairs, dim, 3 * dim)  # queries, keys, values
         self.w_o, self.b_o = _linear(pairs, dim, dim)
         self.w_1, self.b_1 = _linear(pairs, dim, 4 * dim)
         self.w_2, self.b_2 = _linear(pairs, 4 * dim, dim)
@@ -272,7 +272,7 @@ def _unit_norm(pairs: int, dim: int) -> Tensor:
     return torch.stack([torch.ones(pairs, dim), torch.zeros(pairs, dim)], dim=1)
 
 
-def _linear(pairs: int, inputs: int, outputs: int, fan: int | None = None) -> tuple[nn.Parameter, nn.Parameter]:
-    """Xavier weight (P, inputs, outputs) and zero bias (P, outputs). fan: of one of the matrices that stand here side by side."""
-    bound = math.sqrt(6 / (fan or inputs + outputs))
+def _linear(pairs: int, inputs: int, outputs: int) -> tuple[nn.Parameter, nn.Parameter]:
+    """Xavier weight (P, inputs, outputs) and zero bias (P, outputs)."""
+    bound = math.sqrt(6 / (inputs + outputs))
     return nn.Parameter(torch.empty(pairs, inputs, outputs).uniform_(-bound, bound)), nn.Parameter(torch.zeros(pairs, outputs))

@@ -191,7 +191,7 @@ def _texts(said: dict[str, list[str]], settings: dict[str, Any], table: tuple[tu
     scale = table[1].std()  # to the size of the positions, which would drown smaller vectors
     vectors = np.zeros((len(words), table[1].shape[1]), dtype=np.float32)  # specials: zero
     rows = [(i, at[word]) for i, word in enumerate(words.words) if word in at]
-    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]] / scale
+    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]] / scale * 0.4
     return words, vectors, ids
 
 

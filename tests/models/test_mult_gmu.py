@@ -222,6 +222,12 @@ def test_attention_is_told_by_its_direction():
         source, target = name.split("->")
         assert a.shape == (3, STEPS[target], STEPS[source])
         torch.testing.assert_close(a.sum(dim=2), torch.ones(3, STEPS[target]))
+    seen = []
+    model.crossmodal.register_forward_pre_hook(lambda _, args: seen.extend(args))
+    model(batch)
+    per_head = model.crossmodal(*seen, weights_of=1)[1]  # of the second layer, which is the last
+    for name, a in zip(model.shown, per_head, strict=True):
+        torch.testing.assert_close(out["attention"][name], a.mean(dim=1))
     assert not out["attention"]["T->V"][1, :, 3:].any()  # its third word is the last
     assert (out["attention"]["T->V"][1, :, :3] > 0).all()
 
@@ -276,6 +282,13 @@ def test_words_and_raw_audio_come_in_through_their_fronts():
     torch.testing.assert_close(model(batch)["logits"], plain(ready)["logits"])
 
 
+def test_the_text_front_knows_what_is_padding():
+    text, batch = WordStates(20, 5, layers=1, heads=1), films("TP")
+    batch["T"] = torch.randint(1, 20, (3, 6), generator=seeded())
+    model, other = model_of("TP", text=text), {**batch, "T": batch["T"].masked_fill(~batch["T_keep"], 0)}
+    torch.testing.assert_close(model(batch)["logits"], model(other)["logits"])
+
+
 def test_an_empty_text_gives_a_prediction():
     batch = films()
     batch["T_keep"][0] = False
@@ -284,6 +297,8 @@ def test_an_empty_text_gives_a_prediction():
     logits.sum().backward()
     assert logits.isfinite().all()
     assert all(p.grad.isfinite().all() for p in model.parameters())
+    pooled = FastMA(DIMS, 2)
+    torch.testing.assert_close(pooled(batch)["scores"][0, 0], pooled.scorers["T"].bias)
 
 
 def test_the_pooled_baseline_by_hand():

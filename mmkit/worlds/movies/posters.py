@@ -65,7 +65,9 @@ def pictures(evidence: Evidence, knobs: Knobs, seed: int) -> np.ndarray:
         canvas = _background(palette[start : start + chunk], height, width)
         mine = np.arange(*np.searchsorted(film, [start, start + chunk]))
         for at in (mine[layer[mine] == k] for k in range(layer[mine].max(initial=-1) + 1)):  # at most one glyph of each film
-            _paint(canvas, film[at] - start, x[at], y[at], radius[at], cue[at], shape[genre[at]], colour[genre[at]], height, width)
+            _paint(
+                canvas, film[at] - start, x[at], y[at], radius[at], cue[at], shape[genre[at]], colour[genre[at]], height, width
+            )
         edge = _edge(height, width)
         inner = canvas[:, edge : edge + height, edge : edge + width].transpose(0, 3, 1, 2)
         out[start : start + chunk] = np.rint(255 * inner)

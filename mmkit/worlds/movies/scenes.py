@@ -3,7 +3,7 @@
 A step is its scene's code (both streams see it, each through a projection of its own), plus the events of the scene, plus a haze
 that grows with 1 - cue, plus noise. A genuine or decoy unit is a plain event: it stands in one random scene, and a mean over the
 steps shows it. A *bound* genre has one more event in each stream, always in two scenes: the same two where the genre is present
-(with probability sqrt(r_video r_audio)), disjoint ones otherwise. Only whoever compares the scenes of the two streams can tell.
+(but for one time in twenty), disjoint ones otherwise. Only whoever compares the scenes of the two streams can tell.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from mmkit.worlds.movies.evidence import MODALITIES, Evidence
 from mmkit.worlds.movies.knobs import Knobs, rng
 
 FIRST_BOUND = 2  # bound genres are of middle frequency: neither of the two most frequent, and the next ones
-CODE = 3.0  # root mean square of a scene's code in a step
-PLAIN = 0.5  # of a plain event
-BOUND = 3.0  # of a bound event
+CODE = 5.0  # root mean square of a scene's code in a step, before SCALE
+PLAIN = 0.5  # of a plain event: so much weaker that a small model finds the bound events before it has learnt the films by heart
+BOUND = 5.0  # of a bound event
 HAZE = 0.5  # of the haze of a stream with cue 0
-POWER = 0.125  # a present genre's pair is realised with probability (r_video r_audio) ** POWER
+SCALE = 0.048  # of all these and of the noise: a step's root mean square is about 0.4
+REALISED = 0.95  # probability that a present genre's two events stand in the same scenes, however reliable the streams are
 OFTEN = 2  # scenes that a bound event stands in
 
 
@@ -40,7 +41,11 @@ class Streams:
     @property
     def truth(self) -> dict[str, np.ndarray]:
         """What only the world knows, one row per film; without bound genres, nothing of their events."""
-        names = ("video_scene", "audio_scene", *(("video_event_scenes", "audio_event_scenes", "realised") if self.bound_genres else ()))
+        names = (
+            "video_scene",
+            "audio_scene",
+            *(("video_event_scenes", "audio_event_scenes", "realised") if self.bound_genres else ()),
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -79,10 +84,9 @@ def _codes(films: int, scenes: int, draw: np.random.Generator) -> np.ndarray:
 def _places(evidence: Evidence, bound: tuple[int, ...], knobs: Knobs, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scenes of the bound events in video and audio (N, B, 2), the same or disjoint; and where they are the same (N, B)."""
     draw = rng(seed, "scenes/places")
-    r = evidence.reliability[:, [MODALITIES.index("video"), MODALITIES.index("audio")]]
-    shape = (len(r), len(bound))
+    shape = (len(evidence.genres), len(bound))
     order = draw.random((*shape, knobs.scenes)).argsort(axis=2, kind="stable")
-    realised = evidence.genres[:, bound] & (draw.random(shape) < r.prod(axis=1)[:, None] ** POWER)
+    realised = evidence.genres[:, bound] & (draw.random(shape) < REALISED)
     video, other = order[..., :OFTEN], order[..., OFTEN : 2 * OFTEN]
     return video, np.where(realised[..., None], video, other), realised
 
@@ -109,6 +113,7 @@ def _stream(
     out = rng(seed, f"{name}/noise").standard_normal((films, steps, dim), dtype=np.float32)
     out *= np.float32(knobs.noise)
     out += shown[np.arange(films)[:, None], scene]
+    out *= np.float32(SCALE)
     return out, scene
 
 

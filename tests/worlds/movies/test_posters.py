@@ -35,7 +35,10 @@ def shown(genuine=(), decoy=(), cue=1.0, view="mmimdb"):
 
 def paint(seen, seed=1, view="mmimdb", **changes):
     """(N, H, W, 3) colours in [0, 1]."""
-    return posters.pictures(seen, settle(view, seed, None, {"picture": (HEIGHT, WIDTH), **changes}), seed).transpose(0, 2, 3, 1) / 255
+    return (
+        posters.pictures(seen, settle(view, seed, None, {"picture": (HEIGHT, WIDTH), **changes}), seed).transpose(0, 2, 3, 1)
+        / 255
+    )
 
 
 def nothing(films, cue=1.0):
@@ -193,7 +196,9 @@ def test_features_tell_the_genres_the_cue_and_the_background_of_the_same_poster(
     counts = (seen.genuine + seen.decoy)[:, POSTER]
     assert explained(x, counts[:, 0].astype(float)) > 0.7
     assert explained(x, seen.cue[:, POSTER]) > 0.5
-    ground = paint(Evidence(*(getattr(seen, n) for n in ("genres", "reliability", "cue")), seen.genuine * 0, seen.decoy * 0, seen.blank))
+    ground = paint(
+        Evidence(*(getattr(seen, n) for n in ("genres", "reliability", "cue")), seen.genuine * 0, seen.decoy * 0, seen.blank)
+    )
     assert explained(x, ground[:, 0, 0, 0]) > 0.3
     assert explained(np.roll(x, 1, axis=0), counts[:, 0].astype(float)) < 0.05
 
