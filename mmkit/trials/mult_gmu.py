@@ -44,6 +44,7 @@ FUSIONS: dict[str, dict[str, Any]] = {
     "fastma": {},
 }
 SIZE = 256  # films predicted at a time
+WORD_SIZE = 0.4  # root mean square of a word vector's entries: that of the world's streams
 
 
 @dataclass
@@ -188,10 +189,10 @@ def _texts(said: dict[str, list[str]], settings: dict[str, Any], table: tuple[tu
     if table is None:
         return words, None, ids
     at = {word: i for i, word in enumerate(table[0])}
-    scale = table[1].std()  # to the size of the positions, which would drown smaller vectors
+    scale = WORD_SIZE / table[1].std()
     vectors = np.zeros((len(words), table[1].shape[1]), dtype=np.float32)  # specials: zero
     rows = [(i, at[word]) for i, word in enumerate(words.words) if word in at]
-    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]] / scale * 0.4
+    vectors[[i for i, _ in rows]] = table[1][[j for _, j in rows]] * scale
     return words, vectors, ids
 
 

@@ -1,7 +1,7 @@
 """Who made the films: people who keep to their genres, so that films which share a person tend to share genres.
 
 A person has one role, a profile (the genres of an imagined film) and a popularity (Zipf). A film takes somebody for a role by
-Gumbel's rule, argmax of 2 kappa cos(profile, genres) + log popularity + Gumbel noise; here by inverting the law that this rule has,
+Gumbel's rule, argmax of 2 kappa cos(profile, genres) + log popularity + Gumbel noise; here by inverting the law of that choice,
 once per set of genres: films with the same genres choose from the same law, and there are far fewer such sets than films.
 """
 
@@ -45,8 +45,8 @@ CODAS = ["", "l", "n", "r", "s", "t"]
 def people(genres: np.ndarray, knobs: Knobs, seed: int) -> tuple[pa.Array, dict[str, np.ndarray]]:
     """The credits of N films, lists of {role, name}, and the truth: numbers of people and how well they suit. genres (N, G) bool.
 
-    Truth, for the seven slots (director, writer, writer, producer, producer, cinematographer, art director): `person` (N, 7) int32, -1
-    for nobody; `suits` (N, 7) float32, the cosine of the person's profile and the film's genres, 0 for nobody.
+    Truth, for seven slots (director, writer, writer, producer, producer, cinematographer, art director): `person` (N, 7) int32,
+    -1 for nobody; `suits` (N, 7) float32, the cosine of the person's profile and the film's genres, 0 for nobody.
     """
     size = max(FEWEST, round(knobs.pool * len(genres)))
     profile = tones.draw(knobs.view, size * len(ROLES), int(rng(seed, "credits/profiles").integers(2**32)))
@@ -91,7 +91,7 @@ def _without_return(weight: np.ndarray, row: np.ndarray, u: np.ndarray) -> np.nd
     before = np.where(first > 0, cdf[row, first - 1], 0.0)
     gone = cdf[row, first] - before
     at = u[:, 1] * (1 - gone)  # a position on the line without the first one's piece
-    second = find(np.where(at < before, at, at + gone))
+    second = find(np.where(at < before, at, at + gone))  # never the first, but for rounding: then its neighbour
     return np.stack([first, np.where(second == first, np.where(first < most, first + 1, first - 1), second)], axis=1)
 
 
@@ -116,7 +116,7 @@ def _names(count: int, seed: int) -> np.ndarray:
 
 
 def graph(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Pairs (E, 2) of films that share a person in any role: row numbers, the smaller first, each pair once, in increasing order."""
+    """Pairs (E, 2) of films that share a person in any role: row numbers, the smaller first, each pair once, in order."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     film = pc.list_parent_indices(column).to_numpy()
     person = column.flatten().field("name").dictionary_encode().indices.to_numpy()

@@ -1,4 +1,4 @@
-r"""Posters: a glyph for each unit of evidence on a two-colour background, and the features that a fixed network would see in them.
+r"""Posters: a glyph for each unit of evidence on a two-colour background, and the features that a fixed network sees in them.
 
 A genre is a shape in a colour (GLYPHS), the same in every world. The visible cue: the less reliable a poster says it is, the more
 blurred and pale its glyphs are. Features: relu(W2 relu(W1 [0.6 counts; 2 (1 - cue); palette]) + 0.5 e), like the last layer of an

@@ -57,8 +57,8 @@ def bound_genres(knobs: Knobs) -> tuple[int, ...]:
 def streams(evidence: Evidence, knobs: Knobs, seed: int) -> Streams:
     """Both streams of all films. Same arguments, same bytes.
 
-    Null control `shuffled_scenes` (aligned=False): audio has scenes of its own, so its scene numbers start at `scenes`; everything
-    else, the places of all events included, stays as it is.
+    Null control `shuffled_scenes` (aligned=False): audio has scenes of its own, so its scene numbers start at `scenes`; all
+    else, the places of the events included, stays as it is.
     """
     films, bound = len(evidence.genres), bound_genres(knobs)
     codes, others = (_codes(films, knobs.scenes, rng(seed, f"scenes/{stage}")) for stage in ("codes", "other_codes"))
@@ -71,7 +71,7 @@ def streams(evidence: Evidence, knobs: Knobs, seed: int) -> Streams:
 
 
 def _codes(films: int, scenes: int, draw: np.random.Generator) -> np.ndarray:
-    """(N, S, C) float32: the corners of a cross-polytope (C axes, both ways), turned at random in each film and dealt to its scenes.
+    """(N, S, C) float32: the corners of a cross-polytope (C axes, both ways), turned at random in each film, dealt to its scenes.
 
     So a code says nothing but which scene it is, and two scenes of a film are never alike: their codes' cosine is 0 or -1.
     """

@@ -1,4 +1,4 @@
-"""Credits of the movies world: the law of the choice against a slow softmax, roles, names, homophily, the graph of shared people."""
+"""Credits of the movies world: the choice against a slow softmax, roles, names, homophily, the graph of shared people."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_suits_is_the_cosine_of_person_and_film():
 def test_shares_of_missing_and_second_people():
     there = made()[2]["person"] >= 0
     for n, role in enumerate(ROLES):
-        mine = there[:, SLOT_ROLE == n]
+        mine = there[:, n == SLOT_ROLE]
         assert 1 - mine[:, 0].mean() == pytest.approx(role.missing, abs=4 * np.sqrt(0.25 / FILMS))
         if role.slots == 2:
             assert mine[mine[:, 0], 1].mean() == pytest.approx(0.5, abs=0.05)
@@ -198,7 +198,7 @@ def test_same_arguments_same_people_in_chunks_of_any_size(monkeypatch):
 
 
 def test_a_handful_of_films_has_people_too():
-    y, column, truth = made(films=2, view="moviescope", pool=0.05)
+    _, column, truth = made(films=2, view="moviescope", pool=0.05)
     assert truth["person"].shape == (2, 7)
     assert len(column) == 2
     assert truth["person"].max() < 5 * credits.FEWEST

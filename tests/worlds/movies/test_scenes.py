@@ -1,4 +1,4 @@
-"""Video and audio of the movies world: scenes, plain events, bound events, and what can not be learned without comparing streams."""
+"""Video and audio of the movies world: scenes, plain events, bound events, and what nobody learns who does not compare streams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmkit.worlds.movies import evidence, genres, plots, scenes
-from mmkit.worlds.movies.evidence import MODALITIES, Evidence
+from mmkit.worlds.movies.evidence import MODALITIES
 from mmkit.worlds.movies.knobs import settle
 
 VIDEO, AUDIO = MODALITIES.index("video"), MODALITIES.index("audio")
@@ -263,7 +263,7 @@ def test_neither_stream_nor_their_means_nor_the_clock_tell_what_is_bound():
 
 @pytest.mark.parametrize(("null", "told"), [(None, True), ("shuffled_scenes", False)])
 def test_comparing_the_scenes_of_the_two_streams_tells_what_is_bound(null, told):
-    """What attention can do, by hand: hear which sound each picture has, then see whether the two events are in the same scenes."""
+    """What attention can do, by hand: which sound has each picture, and are the two events in the same scenes?"""
     quiet, shown = (show(silent(), null=null, noise=0.0, bound=bound) for bound in (0.0, 0.4))
     usual = show(silent(), noise=0.0, bound=0.0)
     seen, heard = codes(usual, "video").reshape(-1, 32), codes(usual, "audio").reshape(-1, 24)
