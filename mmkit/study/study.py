@@ -35,6 +35,7 @@ PACKAGES = (
     "transformers",
     "tokenizers",
     "accelerate",
+    "pyro-ppl",
     "numpy",
     "pandas",
     "pyarrow",

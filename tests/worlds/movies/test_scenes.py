@@ -1,4 +1,4 @@
-"""Video and audio of the movies world: scenes, plain events, bound events, and what nobody learns who does not compare streams."""
+"""Video and audio of the movies world: scenes, plain and bound events, and what nobody learns who does not compare streams."""
 
 from __future__ import annotations
 
