@@ -339,10 +339,11 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
     if s["weight_positives"] and len(prepared.genres) > 1:  # of two balanced classes it would only shift the threshold
         weight = torch.from_numpy(len(train) / np.maximum(train.dense["genres"].sum(axis=0), 1))
     valid, y = _only(prepared.parts["valid"], letters(trial.method)), prepared.y["valid"]
+    rate = s["learning_rate_fastma"] if kind == "fastma" else s["learning_rate"]
     recipe = Recipe(
         s["epochs"],
-        s["learning_rate"],
-        s["learning_rate"],
+        rate,
+        rate,
         clip=s["clip"],
         precision=s["precision"],
         decay=s["decay"],

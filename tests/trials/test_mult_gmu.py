@@ -88,6 +88,14 @@ def test_a_trial_is_repeatable_and_its_seed_matters():
     assert values(run(trial("gmu_TVAP", seed=2), settings(), device="cpu")) != values(first)
 
 
+def test_fast_ma_has_a_rate_of_its_own():
+    def ap(method, **rates):
+        return values(run(trial(method), settings(**rates), device="cpu"))["ap_micro"]
+
+    assert ap("fastma_TV", learning_rate=1e-4) == ap("fastma_TV", learning_rate=0.1) != ap("fastma_TV", learning_rate_fastma=0.1)
+    assert ap("gmu_TV", learning_rate_fastma=0.1) == ap("gmu_TV") != ap("gmu_TV", learning_rate=0.1)
+
+
 def test_worlds_by_name():
     def made(name, data="moviescope"):
         return world(data, name, 0, settings(world_records=60)).records.table
