@@ -28,6 +28,27 @@ class Maxout(nn.Module):
         return self.linear(x).unflatten(1, (self.pieces, -1)).amax(dim=1)  # (B, K, outputs) -> (B, outputs)
 
 
+class MaxNorm(nn.Module):
+    """The bound of `max_norm` as a parametrization: `parametrize.register_parametrization(layer, "weight", MaxNorm(bound))`.
+
+    The gradient then flows through the shortening, and every pass copies the weights; `keep_max_norm` does neither.
+    Shapes: weight (outputs, inputs) -> the same, each row at most `bound` long.
+    """
+
+    def __init__(self, bound: float) -> None:
+        super().__init__()
+        if not bound > 0:
+            raise SettingsError(f"max-norm: bound = {bound}, expected a number above 0")
+        self.bound = bound
+
+    def forward(self, weight: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+        return weight * torch.where(length > self.bound, self.bound / length, 1.0)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return self(weight)
+
+
 @torch.no_grad()
 def max_norm(module: nn.Module, bound: float) -> None:
     """Shorten, in place, the incoming weights of every unit in `module` to the length `bound` where they are longer.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from mmkit.errors import SettingsError
 from mmkit.layers.counts import parameters
-from mmkit.layers.maxout import Maxout, keep_max_norm, max_norm
+from mmkit.layers.maxout import MaxNorm, Maxout, keep_max_norm, max_norm
 
 
 def test_maxout_is_the_largest_of_its_pieces():
@@ -69,3 +70,24 @@ def test_impossible_sizes_are_refused():
     for bound in (0.0, -1.0, float("nan")):
         with pytest.raises(SettingsError, match="bound = "):
             max_norm(nn.Linear(2, 2), bound)
+
+
+def test_the_parametrization_is_the_projection_and_passes_its_gradient():
+    torch.manual_seed(0)
+    free, bound = nn.Linear(4, 3), nn.Linear(4, 3)
+    with torch.no_grad():
+        free.weight.copy_(torch.tensor([[3.0, 4, 0, 0], [0.3, 0.4, 0, 0], [0, 0, 6, 8]]))
+        bound.weight.copy_(free.weight)
+    parametrize.register_parametrization(bound, "weight", MaxNorm(2.0))
+    max_norm(free, 2.0)
+    torch.testing.assert_close(bound.weight, free.weight)
+    assert torch.equal(bound.weight[1], free.weight[1])  # short rows stay
+    original = bound.parametrizations.weight.original
+    with torch.no_grad():
+        original.mul_(100)
+    torch.testing.assert_close(torch.linalg.vector_norm(bound.weight, dim=1), torch.full((3,), 2.0))
+    bound.weight[0, 1].backward()
+    assert original.grad[0].abs().sum() > 0
+    assert not original.grad[1:].any()
+    with pytest.raises(SettingsError, match="bound = 0, expected a number above 0"):
+        MaxNorm(0)
