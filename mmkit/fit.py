@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mmkit.batches import Batches
 from mmkit.errors import DataError, RunError, SettingsError
+from mmkit.models.objective import Objective
 
 Step = Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
 
@@ -64,20 +65,6 @@ PRECISIONS = {
     "rounded": "no",  # float32, but large matrix products of rounded factors: TF32 on a GPU, bfloat16 on a CPU that has it
     "bf16": "bf16",
 }
-
-
-@dataclass(frozen=True)
-class Objective:
-    """One loss with an optimiser of its own. Several take turns on every batch, in their order.
-
-    A turn: backward, a step of this optimiser, then the gradients of *its* parameters are cleared. What the loss leaves on
-    parameters of another objective's optimiser stays there until that one's next step. clip: longest gradient.
-    """
-
-    name: str
-    loss: Step
-    optimizer: Callable[[nn.Module], torch.optim.Optimizer]
-    clip: float = math.inf
 
 
 class Progress(Protocol):
@@ -156,7 +143,7 @@ def _fit(
     total = recipe.epochs * len(batches)
     plan = {**asdict(recipe), "batches": len(batches), "records": len(batches.columns)}  # what a checkpoint must fit
     model.to(acc.device)
-    wrapped, *optimizers = acc.prepare(model, *(turn.optimizer(model) for turn in turns))
+    wrapped, *optimizers = acc.prepare(model, *(turn.make_optimizer(model) for turn in turns))
     peaks = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     history, start, best = History(), _State(), {}  # best: weights of the best epoch so far
     if checkpoint is not None and (checkpoint / "state.json").exists():

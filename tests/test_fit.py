@@ -21,7 +21,8 @@ from torch import nn
 from mmkit import fit as room
 from mmkit.batches import Batches, Columns
 from mmkit.errors import DataError, RunError, SettingsError
-from mmkit.fit import Bar, Objective, Recipe, fit, one_thread, predict
+from mmkit.fit import Bar, Recipe, fit, one_thread, predict
+from mmkit.models.objective import Objective
 
 RECIPE = Recipe(epochs=3, module_rate=1e-2, encoder_rate=5e-3)
 
@@ -244,7 +245,7 @@ def test_objectives_take_turns_and_leave_each_others_gradients():
 
     torch.manual_seed(0)
     plain = Two().train()
-    body, head = (turn.optimizer(plain) for turn in turns())
+    body, head = (turn.make_optimizer(plain) for turn in turns())
     total, done, first = 3 * len(data()), 0, []
     for epoch in range(3):
         for batch in data().epoch(epoch):
@@ -279,7 +280,7 @@ def test_an_interruption_between_objectives_changes_nothing(tmp_path, stop):
 
 
 def test_the_objective_whose_loss_is_not_finite_is_named():
-    broken = [turns()[0], Objective("head", lambda m, b: {"loss": m.head.weight.sum() * torch.nan}, turns()[1].optimizer)]
+    broken = [turns()[0], Objective("head", lambda m, b: {"loss": m.head.weight.sum() * torch.nan}, turns()[1].make_optimizer)]
     with pytest.raises(RunError, match="head loss is nan at step 1"):
         fit(Two(), broken, data(), RECIPE, device="cpu")
 

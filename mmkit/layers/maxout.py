@@ -37,13 +37,10 @@ class MaxNorm(nn.Module):
 
     def __init__(self, bound: float) -> None:
         super().__init__()
-        if not bound > 0:
-            raise SettingsError(f"max-norm: bound = {bound}, expected a number above 0")
-        self.bound = bound
+        self.bound = _checked(bound)
 
     def forward(self, weight: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-        return weight * torch.where(length > self.bound, self.bound / length, 1.0)
+        return weight * _shortening(weight, self.bound)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         return self(weight)
@@ -56,13 +53,24 @@ def max_norm(module: nn.Module, bound: float) -> None:
     Incoming weights of a unit: one row of a `torch.nn.Linear`'s weight (a column in the papers, which write x W). Biases
     stay as they are, and so do shorter rows, bit for bit. Usual bounds: 2 to 20 (Srivastava et al. 2014; Arevalo et al. 2017).
     """
-    if not bound > 0:
-        raise SettingsError(f"max-norm: bound = {bound}, expected a number above 0")
+    _checked(bound)
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
-            length = torch.linalg.vector_norm(layer.weight, dim=1, keepdim=True)
-            if bool((length > bound).any()):
-                layer.weight.mul_(torch.where(length > bound, bound / length, 1.0))
+            factor = _shortening(layer.weight, bound)
+            if bool((factor < 1).any()):
+                layer.weight.mul_(factor)
+
+
+def _checked(bound: float) -> float:
+    if not bound > 0:
+        raise SettingsError(f"max-norm: bound = {bound}, expected a number above 0")
+    return bound
+
+
+def _shortening(weight: Tensor, bound: float) -> Tensor:
+    """(outputs, 1): what brings each row of weight (outputs, inputs) to at most `bound`; exactly 1 for shorter rows."""
+    length = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+    return torch.where(length > bound, bound / length, 1.0)
 
 
 def keep_max_norm(optimizer: Optimizer, modules: Iterable[nn.Module], bound: float) -> None:

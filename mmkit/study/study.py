@@ -231,7 +231,8 @@ class Study:
         from mmkit.fit import Bar, accelerator
 
         kind = accelerator(self.device, self.settings["precision"]).device.type
-        self.module.check(self.settings, self.datasets, self.kind)
+        if hasattr(self.module, "check"):
+            self.module.check(self.settings, self.datasets, self.kind)
         jobs = [self._job(trial, kind) for trial in self.trials()]
         self.results = {job.trial: kept for job in jobs if (kept := pool.load(job.path)) is not None}
         todo = [job for job in jobs if job.trial not in self.results]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from mmkit.schema import Dataset, Split, matrix
 from mmkit.scores import multilabel
 
 Rows = list[tuple[str, str, float]]
+SIZE = 256  # films predicted at a time
 RANDOM70 = (0.63, 0.07, 0.30)  # train, validation, test: 30 % for testing, a tenth of the rest for validation
 
 
@@ -59,3 +63,18 @@ def labels(split: Split) -> np.ndarray:
 def vectors(split: Split, names: list[str]) -> dict[str, np.ndarray]:
     """Columns of vectors by name, (N, D) float32 each."""
     return {name: matrix(split.table[name]) for name in names}
+
+
+def predicted(
+    model: Any, columns: Any, change: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> dict[str, np.ndarray]:
+    """p (N, G); of a gated model also gates (N, M, H). change: batch -> batch, for what-if questions."""
+    from mmkit.batches import Batches
+    from mmkit.fit import predict
+
+    def outputs(whole: Any, batch: dict[str, Any]) -> dict[str, Any]:
+        out = whole(batch if change is None else change(batch))
+        kept = {"p": out["logits"].sigmoid()}
+        return kept if out["gates"] is None else {**kept, "gates": out["gates"]}
+
+    return {name: values.numpy() for name, values in predict(model, Batches(columns, SIZE), outputs).items()}

@@ -11,8 +11,8 @@ import numpy as np
 
 from mmkit import readers
 from mmkit.errors import SettingsError
-from mmkit.schema import Dataset, Split
-from mmkit.trials import Result, Trial, cost, frozen, start_clock
+from mmkit.schema import Dataset
+from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
 from mmkit.trials.sentence_pairs import MORE, Prepared, prepare, references
 from mmkit.worlds import translation
 
@@ -64,6 +64,9 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     )
 
 
+real, splits = reading.real, reading.official
+
+
 def width(name: str, settings: dict[str, Any]) -> int:
     """The context vector's width in a world: the setting, or what the world's name says."""
     if name == "null:few_dimensions":
@@ -76,21 +79,6 @@ def epochs(name: str, settings: dict[str, Any]) -> int:
     if not name.startswith("sweep:pairs="):
         return settings["epochs"]
     return max(round(settings["epochs"] * TRAINING * settings["world_records"] / int(name.removeprefix("sweep:pairs="))), 1)
-
-
-def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
-    """The data set's files under `root`. Raises DataError naming what was looked for."""
-    return readers.load(facts["data"][data]["readers"][0], root)
-
-
-@lru_cache(maxsize=2)
-def _real(reader: str, root: Path, fingerprint: str) -> Dataset:
-    return readers.load(reader, root)
-
-
-def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Split, Split, Split]:
-    """(train, validation, test): the data set's own parts."""
-    return tuple(dataset.official())
 
 
 def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
@@ -109,7 +97,7 @@ def _has_world(data: str) -> None:
 def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
     settings, way = dict(chosen), direction(data)
     if name == "real":
-        return prepare(_real(reader, root, fingerprint), way, settings, None, _human(root, way))
+        return prepare(reading.read(reader, root, fingerprint), way, settings, None, _human(root, way))
     tree = translation.lexicon(data, seed, lemmas=settings["world_lemmas"])  # the same in all worlds of a seed
     return prepare(world(data, name, seed, settings), way, settings, tree, {})
 

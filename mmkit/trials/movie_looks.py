@@ -133,14 +133,12 @@ def attention(model: Any, test: Any, prepared: Prepared) -> tuple[films.Rows, di
 
 def robustness(model: Any, test: Any, prepared: Prepared, chosen: str, p: np.ndarray) -> films.Rows:
     """Pooled average precision, in points, that is lost when one modality is left out (zeros) or taken from another film."""
-    from mmkit.trials.mult_gmu import predicted
-
     y = prepared.y["test"]
     whole, lost = multilabel.average_precision(y, p, "micro"), {"missing": [], "noise": []}
     rows: films.Rows = []
     for letter in chosen:
         for how in lost:
-            left = predicted(model, test, lambda batch, letter=letter, how=how: _without(batch, letter, how))["p"]
+            left = films.predicted(model, test, lambda batch, letter=letter, how=how: _without(batch, letter, how))["p"]
             lost[how].append(100 * (whole - multilabel.average_precision(y, left, "micro")))
             rows.append(("test", f"ap_{how}_{letter}", lost[how][-1]))
     return rows + [("test", f"ap_{how}_drop", float(np.mean(values))) for how, values in lost.items()]

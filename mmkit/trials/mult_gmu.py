@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from mmkit import readers, text
+from mmkit import text
 from mmkit.errors import SettingsError, nearest
 from mmkit.schema import Dataset, Split, matrix, steps
 from mmkit.scores import classification, multilabel
 from mmkit.text.words import PAD, Vocabulary, tokenise
-from mmkit.trials import Result, Trial, cost, films, frozen, movie_looks, start_clock
+from mmkit.trials import Result, Trial, cost, films, frozen, movie_looks, reading, start_clock
 from mmkit.worlds import movies
 from mmkit.worlds.movies import scenes
 
 LONG = 400  # steps from which training is worth checkpoints, one every so many
 REFERENCES = ("prior", "oracle")  # run beside the paper's methods, without training
-COLUMN = {"T": "plot", "V": "video", "A": "audio", "P": "poster_vector", "M": "metadata"}
-MOSI = {"T": "text", "V": "video", "A": "audio"}
+COLUMNS = {  # data set -> letter -> the column that shows the modality
+    "moviescope": {"T": "plot", "V": "video", "A": "audio", "P": "poster_vector", "M": "metadata"},
+    "mosi": {"T": "text", "V": "video", "A": "audio"},
+}
 # What a fusion's name means: arguments of MulTGMU. `only` is one modality by itself, `self` has no crossmodal attention, `random`
 # is never trained, `shuffled` learns other films' genres.
 FUSIONS: dict[str, dict[str, Any]] = {
@@ -43,7 +45,6 @@ FUSIONS: dict[str, dict[str, Any]] = {
     "shuffled": {"fusion": "gmu"},
     "fastma": {},
 }
-SIZE = 256  # films predicted at a time
 WORD_SIZE = 0.4  # root mean square of a word vector's entries: that of the world's streams
 
 
@@ -68,7 +69,7 @@ def letters(method: str) -> str:
 
 def applies(method: str, data: str) -> bool:
     """Does the data set have the modalities that the method reads? References read none."""
-    return method in REFERENCES or data != "mosi" or set(letters(method)) <= MOSI.keys()
+    return method in REFERENCES or set(letters(method)) <= COLUMNS[data].keys()
 
 
 def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
@@ -95,19 +96,7 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     raise SettingsError(f"no world {name!r}; known: main, null:<name>, sweep:metadata=<raw, log or standard>")
 
 
-def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
-    """The data set's files under `root`. Raises DataError naming what was looked for."""
-    return readers.load(facts["data"][data]["readers"][0], root)
-
-
-@lru_cache(maxsize=2)
-def _real(reader: str, root: Path, fingerprint: str) -> Dataset:
-    return readers.load(reader, root)
-
-
-def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Split, Split, Split]:
-    """(train, validation, test): the data set's own parts."""
-    return tuple(dataset.official())
+real, splits = reading.real, reading.official
 
 
 def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
@@ -132,7 +121,7 @@ def _has_world(data: str) -> None:
 @lru_cache(maxsize=3)
 def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None, reader: str, fingerprint: str) -> Prepared:
     settings = dict(chosen)
-    dataset = _real(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
+    dataset = reading.read(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
     table = None
     if name != "real" and settings["word_vectors"]:
         table = movies.word_table(seed, text_dim=settings["world_text_dim"])
@@ -145,7 +134,7 @@ def prepare(dataset: Dataset, settings: dict[str, Any], table: tuple[tuple[str, 
 
     named = dict(zip(("train", "valid", "test"), dataset.official(), strict=True))
     shown = {m.name for m in dataset.schema.modalities}
-    columns = {letter: name for letter, name in (MOSI if dataset.name == "mosi" else COLUMN).items() if name in shown}
+    columns = {letter: name for letter, name in COLUMNS[dataset.name].items() if name in shown}
     y = {part: _labels(split, dataset) for part, split in named.items()}
     found = {part: {"genres": values.astype(np.float32)} for part, values in y.items()}
     ragged: dict[str, dict[str, Any]] = {part: {} for part in named}
@@ -364,7 +353,7 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
         device=device,
         checkpoint=checkpoint if len(batches) * s["epochs"] > LONG else None,
         every=LONG,
-        judge=lambda whole: multilabel.average_precision(y, predicted(whole, valid)["p"], "micro"),
+        judge=lambda whole: multilabel.average_precision(y, films.predicted(whole, valid)["p"], "micro"),
     )
     return model, history
 
@@ -375,19 +364,6 @@ def _only(columns: Any, chosen: str):
 
     dense = {name: x for name, x in columns.dense.items() if name in (*chosen, "genres")}
     return Columns(None, dense, PAD, {name: x for name, x in columns.ragged.items() if name in chosen})
-
-
-def predicted(model: Any, columns: Any, change: Any = None) -> dict[str, np.ndarray]:
-    """p (N, G); of a gated model also gates (N, M, H). change: batch -> batch, for what-if questions."""
-    from mmkit.batches import Batches
-    from mmkit.fit import predict
-
-    def outputs(whole: Any, batch: dict[str, Any]) -> dict[str, Any]:
-        out = whole(batch if change is None else change(batch))
-        kept = {"p": out["logits"].sigmoid()}
-        return kept if out["gates"] is None else {**kept, "gates": out["gates"]}
-
-    return {name: values.numpy() for name, values in predict(model, Batches(columns, SIZE), outputs).items()}
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------
@@ -417,7 +393,7 @@ def _scored(trial: Trial, settings: dict[str, Any], prepared: Prepared, model: A
     from mmkit.layers.counts import parameters
 
     test = _only(prepared.parts["test"], letters(trial.method))
-    found = predicted(model, test)
+    found = films.predicted(model, test)
     rows, arrays = _test_scores(prepared, found["p"])
     arrays["judged"] = 100 * np.array(history.judged)
     more, kept = movie_looks.look(trial, settings, prepared, model, test, found)

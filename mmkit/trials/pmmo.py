@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mmkit import readers
 from mmkit.errors import DataError, SettingsError
 from mmkit.schema import Dataset, Split
 from mmkit.scores import agreement, calibration, multilabel
-from mmkit.trials import Result, Trial, cost, films, frozen, start_clock
+from mmkit.trials import Result, Trial, cost, films, frozen, reading, start_clock
 from mmkit.worlds import movies
 
 LONG = 400  # steps from which training is worth checkpoints, one every so many
@@ -43,7 +42,7 @@ def _lambda(name: str) -> float | None:
 
 def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
     """The data set's files under `root`. Raises DataError naming what was looked for, or what the files lack."""
-    dataset = readers.load(facts["data"][data]["readers"][0], root)
+    dataset = reading.real(data, facts, root)
     shown = {modality.name for modality in dataset.schema.modalities}
     if missing := [name for name in ("plot_vector", "poster_vector") if name not in shown]:
         raise DataError(
@@ -53,24 +52,15 @@ def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
     return dataset
 
 
-@lru_cache(maxsize=1)
-def _real(reader: str, root: Path, fingerprint: str) -> Dataset:
-    return readers.load(reader, root)
-
-
 def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Split, Split, Split]:
     """(train, validation, test): a world's own parts; of real films the published ones, or a draw."""
     return films.parts(dataset, settings["split"] if trial.world == "real" else "official", trial.seed)
 
 
-def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
-    """Nothing to refuse before anything is computed: every setting is checked by its range."""
-
-
 @lru_cache(maxsize=4)
 def _parts(data: str, name: str, seed: int, chosen: tuple, root: Path | None, reader: str, fingerprint: str) -> tuple[Split, ...]:
     settings = dict(chosen)
-    dataset = _real(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
+    dataset = reading.read(reader, root, fingerprint) if name == "real" else world(data, name, seed, settings)
     return splits(dataset, Trial(data, name, seed, ""), settings)
 
 
@@ -153,7 +143,7 @@ def _train(trial: Trial, settings: dict[str, Any], parts: tuple[Split, ...], dev
     import torch
 
     from mmkit.batches import Batches
-    from mmkit.fit import Objective, Recipe, fit
+    from mmkit.fit import Recipe, fit
     from mmkit.models import pmmo
 
     s, (train, valid, _) = settings, parts
@@ -161,7 +151,6 @@ def _train(trial: Trial, settings: dict[str, Any], parts: tuple[Split, ...], dev
     columns = _columns(train)
     sizes = tuple(columns.dense[name].shape[1] for name in ("plot_vector", "poster_vector", "genres"))
     model = build(trial.method, s, sizes, len(train), trial.world == "null:few_units")
-    steps = pmmo.objectives(model, _recipe(trial.method, s, trial.world))
     batches = Batches(columns, s["batch_size"], shuffle=True, seed=trial.seed)
     if len(batches) * s["epochs"] <= LONG:
         checkpoint = None
@@ -172,7 +161,7 @@ def _train(trial: Trial, settings: dict[str, Any], parts: tuple[Split, ...], dev
 
     history = fit(
         model,
-        [Objective(step.name, step.loss, step.make_optimizer) for step in steps],
+        pmmo.objectives(model, _recipe(trial.method, s, trial.world)),
         batches,
         Recipe(s["epochs"], s["learning_rate"], s["learning_rate"], precision=s["precision"]),
         device=device,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mmkit import readers, text
+from mmkit import text
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset, Split, TableSchema
-from mmkit.trials import Result, Trial, cost, frozen, start_clock
+from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
 from mmkit.worlds import tables
 
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
@@ -46,19 +46,7 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     raise SettingsError(f"no world {name!r}; known: main, null:<name>, sweep:table=<share>, sweep:columns=<number>")
 
 
-def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
-    """The first of the data set's readers that finds its files under `root`. Raises DataError naming what was looked for."""
-    found = next((r for r in facts["data"][data]["readers"] if _there(r, root)), facts["data"][data]["readers"][0])
-    return readers.load(found, root)
-
-
-def _there(reader: str, root: Path) -> bool:
-    return readers.READERS[reader].locate(root) is not None
-
-
-@lru_cache(maxsize=2)
-def _real(reader: str, root: Path, fingerprint: str) -> Dataset:
-    return readers.load(reader, root)
+real = reading.real
 
 
 def splits(dataset: Dataset, trial: Trial, settings: dict[str, Any]) -> tuple[Split, Split, Split]:
@@ -92,7 +80,7 @@ def _prepared(
 
     settings = dict(chosen)
     trial = Trial(data, world_name, seed, "")
-    dataset = _real(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
+    dataset = reading.read(reader, root, fingerprint) if world_name == "real" else world(data, world_name, seed, settings)
     train, valid, test = splits(dataset, trial, settings)
     schema = dataset.schema
     name = encoder_name(settings, data)

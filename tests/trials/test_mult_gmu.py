@@ -74,7 +74,7 @@ def test_random_is_not_trained_and_shuffled_learns_other_films_genres():
     torch.manual_seed(0)
     p, s = prepared()
     model = build("random_TV", p, s).eval()
-    by_hand = mult_gmu.predicted(model, mult_gmu._only(p.parts["test"], "TV"))["p"]
+    by_hand = films.predicted(model, mult_gmu._only(p.parts["test"], "TV"))["p"]
     np.testing.assert_array_equal(run(trial("random_TV"), s, device="cpu").arrays["probability"], by_hand.astype(np.float16))
     more = settings(epochs=20, world_records=600, learning_rate=1e-2, world_poster_dim=64)
     right, wrong = (values(run(trial(m), more, device="cpu"))["ap_macro"] for m in ("gmu_PM", "shuffled_PM"))
@@ -246,11 +246,11 @@ def test_what_is_lost_by_hand():
     p, s = prepared()
     torch.manual_seed(0)
     model, test = build("concat_TVAP", p, s).eval(), mult_gmu._only(p.parts["test"], "TVAP")
-    whole = mult_gmu.predicted(model, test)["p"]
+    whole = films.predicted(model, test)["p"]
     got = {metric: value for _, metric, value in movie_looks.robustness(model, test, p, "TVAP", whole)}
     y = p.y["test"]
     rolled = {**test.dense, "P": np.roll(test.dense["P"], 1, axis=0)}
-    noisy = mult_gmu.predicted(model, mult_gmu._only(type(test)(None, rolled, 0, test.ragged), "TVAP"))["p"]
+    noisy = films.predicted(model, mult_gmu._only(type(test)(None, rolled, 0, test.ragged), "TVAP"))["p"]
 
     def ap(score):
         return 100 * average_precision_score(y, score, average="micro")
@@ -258,7 +258,7 @@ def test_what_is_lost_by_hand():
     assert got["ap_noise_P"] == pytest.approx(ap(whole) - ap(noisy), abs=1e-6)
     blank = {**test.dense, "V": 0 * test.dense["V"]}
     assert got["ap_missing_V"] == pytest.approx(
-        ap(whole) - ap(mult_gmu.predicted(model, type(test)(None, blank, 0, test.ragged))["p"]), abs=1e-6
+        ap(whole) - ap(films.predicted(model, type(test)(None, blank, 0, test.ragged))["p"]), abs=1e-6
     )
     assert got["ap_noise_drop"] == pytest.approx(np.mean([got[f"ap_noise_{letter}"] for letter in "TVAP"]))
     assert got["ap_missing_drop"] == pytest.approx(np.mean([got[f"ap_missing_{letter}"] for letter in "TVAP"]))
