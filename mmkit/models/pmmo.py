@@ -8,7 +8,7 @@ A sees labels through a linear read-out R with independent Bernoulli likelihoods
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -279,10 +279,15 @@ def _fusion_loss(model: PMMO, batch: Batch, recipe: Mapping[str, Any]) -> Terms:
     weight = kl_weight(model.progress, recipe) if model.elbo == "lambda" else 1.0
     terms = elbo(model.elbo, model.laplace, lambda thetas: model.readout(model.fuse(batch, thetas)[0]), y, model.films, weight)
     if model.penalty is not None:
-        order = {"l1": 1, "l2": 2}[model.penalty]
-        size = sum(torch.linalg.vector_norm(layer.loc, order) ** order for layer in model.laplace.values())
+        size = location_size(model.laplace.values(), model.penalty)
         terms["loss"] = terms["loss"] + recipe["penalty"] * size / (model.films * y.shape[1])
     return terms
+
+
+def location_size(layers: Iterable[LaplaceLinear], penalty: str) -> Tensor:
+    """sum |mu| (penalty l1) or sum mu^2 (l2) over all weights of the layers. Shape ()."""
+    order = {"l1": 1, "l2": 2}[penalty]
+    return sum(torch.linalg.vector_norm(layer.loc, order) ** order for layer in layers)
 
 
 def _classifier_loss(model: PMMO, batch: Batch, shared: bool) -> Terms:

@@ -26,7 +26,7 @@ from torch.optim import AdamW, Optimizer
 
 from mmkit.errors import SettingsError, nearest
 from mmkit.layers.variational import PRIORS, LaplaceLinear
-from mmkit.models.pmmo import Batch, Fusion, Objective, Terms, classifier, still_statistics
+from mmkit.models.pmmo import Batch, Fusion, Objective, Terms, classifier, location_size, still_statistics
 
 LOSSES = ("v1", "v2", "annealed")
 PENALTIES = (None, "l1", "l2")
@@ -124,9 +124,7 @@ def _fusion_loss(model: Released, batch: Batch, strength: float) -> Terms:
     loss = negative_elbo(model.loss, *model.elbo_functions(batch))
     if model.penalty is None:
         return {"loss": loss}
-    order = {"l1": 1, "l2": 2}[model.penalty]
-    size = sum(torch.linalg.vector_norm(layer.loc, order) ** order for layer in model.laplace.values())
-    return {"loss": loss + strength * size.detach()}  # fact ii
+    return {"loss": loss + strength * location_size(model.laplace.values(), model.penalty).detach()}  # fact ii
 
 
 def _classifier_loss(model: Released, batch: Batch) -> Terms:
