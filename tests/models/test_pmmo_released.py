@@ -178,3 +178,24 @@ def test_impossible_options_are_refused():
         make(loss="v3")
     with pytest.raises(SettingsError, match="penalty = 'l3'; did you mean"):
         make(penalty="l3")
+
+
+def test_the_posteriors_norms_are_those_of_the_copy_and_count_no_batch_of_their_own():
+    model, data = make(), batch()
+    first, second = objectives(model, {})
+    with torch.no_grad():
+        for norm in model.fusion.norms.values():
+            norm.weight.uniform_(0.5, 2.0)
+    second.loss(model, data)  # moves the copy's running statistics
+    first.loss(model, data)
+    copied, own = model.fusion.norms.state_dict(), model.posterior.norms.state_dict()
+    assert copied.keys() == own.keys()
+    assert same(copied, own)
+    assert copied["text.num_batches_tracked"] == 1
+
+
+def test_optimisers_are_set_as_in_the_program():
+    model = make()
+    of_a, of_c = (objective.make_optimizer(model) for objective in objectives(model, {}))
+    assert {(g["lr"], g["clip_norm"]) for g in of_a.param_groups} == {(0.005, 10.0)}
+    assert {(g["lr"], g["eps"], g["weight_decay"]) for g in of_c.param_groups} == {(0.005, 1e-6, 0.01)}

@@ -313,3 +313,20 @@ def test_same_arguments_same_bytes_and_a_stage_moves_only_itself():
     deaf = replace(drawn(), genuine=drawn().genuine.copy())
     deaf.genuine[:, AUDIO] = 0
     np.testing.assert_array_equal(show(deaf).video, shown.video)
+
+
+@pytest.mark.parametrize("name", ["video", "audio"])
+def test_a_clear_film_has_no_haze_and_a_vague_one_the_whole_haze(name):
+    seen = silent(50)
+
+    def stream(cue):
+        made = show(replace(seen, cue=np.full_like(seen.cue, cue)), bound=0.0, noise=0.0)
+        return getattr(made, name), getattr(made, f"{name}_scene")
+
+    (clear, scene), (vague, _), (half, _) = (stream(cue) for cue in (1.0, 0.0, 0.5))
+    scenes_of = np.stack([[clear[i, scene[i] == s][0] for s in range(6)] for i in range(50)])
+    np.testing.assert_allclose(scenes_of.sum(axis=1), 0, atol=1e-5)  # the six codes of a film cancel: nothing else is there
+    haze = vague - clear
+    np.testing.assert_allclose(haze, np.broadcast_to(haze[0, 0], haze.shape), atol=1e-6)  # the same in every step and film
+    np.testing.assert_allclose(np.sqrt((haze[0, 0] ** 2).mean()), scenes.HAZE * scenes.SCALE, rtol=1e-4)
+    np.testing.assert_allclose(half - clear, haze / 2, atol=1e-6)
