@@ -40,6 +40,13 @@ sys.path.insert(0, str(GUARD))
 import sitecustomize  # noqa: E402,F401  the same guard for this process: importing it installs it
 
 
+@pytest.fixture(autouse=True)
+def seeded_torch() -> None:
+    """Random weights in a test must not depend on which tests ran before it. Light tests do not load torch at all."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 @dataclass(frozen=True)
 class Executed:
     """One smoke run: the executed notebook, its run folder, the wall seconds, and the error when a cell failed."""

@@ -44,7 +44,9 @@ def test_self_attention_over_words_sees_order_and_no_padding():
 def test_token_states_of_any_encoder():
     from transformers import BertConfig, BertModel
 
-    config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    config = BertConfig(
+        vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, initializer_range=0.5
+    )
     tokens = TokenStates(BertModel(config, add_pooling_layer=False).eval())
     ids, keep = torch.tensor([[3, 7, 8, 0]]), torch.tensor([[True, True, True, False]])
     states = tokens(ids, keep)
