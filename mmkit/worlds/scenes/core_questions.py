@@ -1,0 +1,233 @@
+"""The smallest world as records: its questions in words, what they entail, gold steps, what a guesser without labels scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmkit.schema import GRAPH, GraphQuestionSchema
+from mmkit.worlds.scenes.core import (
+    ANSWERS,
+    CATEGORIES,
+    CATEGORY_ANSWER,
+    COLOUR,
+    COLOUR_ANSWER,
+    COLOURS,
+    FORMS,
+    RELATION,
+    RELATIONS,
+    STRUCTURAL,
+    THINGS,
+    Asked,
+    Graphs,
+    offered,
+)
+from mmkit.worlds.scenes.streams import uniforms
+from mmkit.worlds.scenes.vocabulary import article
+
+SCHEMA = GraphQuestionSchema("core", ANSWERS)
+COLOR, NAME, VERIFY, CHOOSE, LOGICAL, COMPARE = range(len(FORMS))
+YES, NO = ANSWERS.index("yes"), ANSWERS.index("no")
+
+
+def graph_table(graphs: Graphs, split: str, first: int, seed: int = 0, random_labels: bool = False) -> pa.Table:
+    """Graphs in schema.GRAPH's columns. random_labels: the arrows stay, what they are called is drawn anew."""
+    graph, source, target = np.nonzero(graphs.label >= 0)
+    order = np.lexsort((source, target, graph))
+    graph, source, target = graph[order], source[order], target[order]
+    label = graphs.label[graph, source, target]
+    n = len(graphs)
+    if random_labels:
+        again = uniforms(seed, split, "edges", first, n, THINGS * THINGS).reshape(n, THINGS, THINGS)
+        label = (again[graph, source, target] * RELATION).astype(int)
+    edges = np.concatenate([[0], np.cumsum(np.bincount(graph, minlength=n))])
+    things = np.arange(0, THINGS * n + 1, THINGS)
+    turn = 2 * np.pi * np.arange(THINGS) / THINGS  # they stand in a circle: this world has no picture
+    box = np.tile(np.stack([0.45 + 0.4 * np.cos(turn), 0.45 + 0.4 * np.sin(turn), *np.full((2, THINGS), 0.1)], axis=1), (n, 1))
+    colours = pa.ListArray.from_arrays(np.arange(THINGS * n + 1, dtype=np.int32), _words(COLOURS, graphs.colour.ravel()))
+    columns = {
+        "id": pa.array([f"{split}_{i:07d}" for i in range(first, first + n)]),
+        "name": _lists(things, _words(CATEGORIES, graphs.category.ravel())),
+        "attributes": _lists(things, colours),
+        "box": _lists(things, pa.FixedSizeListArray.from_arrays(pa.array(box.astype(np.float32).ravel()), 4)),
+        "source": _lists(edges, pa.array(source, pa.int32())),
+        "target": _lists(edges, pa.array(target, pa.int32())),
+        "relation": _lists(edges, _words(RELATIONS, label)),
+    }
+    return pa.table(columns, schema=GRAPH)
+
+
+def question_table(graphs: Graphs, asked: Asked, split: str, first: int, part: str, row: int, entailed: bool) -> tuple:
+    """(questions in the schema's columns, truth), about graphs whose first stands in row `row` of the table of graphs.
+
+    entailed: also ask what each question entails (not balanced), so that consistency can be counted.
+    Truth: steps (what each reasoning step is about), hops, words, chance (see `chance`), form.
+    """
+    n = len(graphs)
+    names = np.array([f"{split}_{i:07d}_q0" for i in range(first, first + n)])
+    blocks, follows = [(np.arange(n), asked, names)], [[] for _ in range(n)]
+    if entailed:
+        for k, (rows, further) in enumerate(_entailed(graphs, asked), start=1):
+            ids = np.array([f"{split}_{first + i:07d}_q{k}" for i in rows])
+            blocks.append((rows, further, ids))
+            for at, name in zip(rows, ids, strict=True):
+                follows[at].append(str(name))
+    tables, truths = [], []
+    for k, (rows, these, ids) in enumerate(blocks):
+        those = Graphs(graphs.category[rows], graphs.colour[rows], graphs.label[rows])
+        entails = [follows[i] for i in rows] if k == 0 else [[] for _ in rows]
+        tables.append(_questions(those, these, ids, row + rows, part, entails, balanced=k == 0))
+        truths.append(_truth(those, these))
+    return pa.concat_tables(tables), pa.concat_tables(truths)
+
+
+def _questions(graphs: Graphs, asked: Asked, ids: NDArray, at: NDArray, part: str, entails: list, balanced: bool) -> pa.Table:
+    n, form = len(graphs), asked.form
+    semantic = np.where(asked.hops > 0, "rel", np.where(form == LOGICAL, "obj", "attr"))
+    forms = np.array(FORMS)[form]
+    kinds = {"yes or no": ["no", "yes"], "color": sorted(COLOURS), "name": sorted(CATEGORIES)}
+    kind = np.where(np.isin(form, (VERIFY, LOGICAL, COMPARE)), "yes or no", np.where(form == NAME, "name", "color"))
+    two = np.sort(asked.options, axis=1)
+    valid = [
+        sorted((COLOURS[a], COLOURS[b])) if f == CHOOSE else kinds[k]
+        for f, k, (a, b) in zip(form.tolist(), kind.tolist(), two.tolist(), strict=True)
+    ]
+    columns = {
+        "id": pa.array(ids.tolist()),
+        "graph": pa.array(at.astype(np.int64)),
+        "question": pa.array(words(graphs, asked)),
+        "answer": pa.array(asked.answer.astype(np.int64)),
+        "structural": pa.array([STRUCTURAL[f] for f in forms]),
+        "semantic": pa.array(semantic.tolist()),
+        "detailed": pa.array([f"{f}{h}" for f, h in zip(forms, asked.hops, strict=True)]),
+        "group": pa.array(np.where(form == COLOR, "color", np.where(form == NAME, "name", "")).tolist()),
+        "entailed": pa.array(entails, pa.list_(pa.string())),
+        "balanced": pa.array(np.full(n, balanced)),
+        "valid": pa.array(valid, pa.list_(pa.string())),
+        "plausible": pa.array(valid, pa.list_(pa.string())),  # every color and every category occurs on everything here
+        "part": pa.array([part] * n),
+    }
+    return pa.table(columns, schema=SCHEMA.arrow)
+
+
+def words(graphs: Graphs, asked: Asked) -> list[str]:
+    """The questions."""
+    anchor = graphs.category[np.arange(len(graphs)), asked.chain[:, 0]]
+    texts = []
+    for form, hops, first, relations, options, category in zip(
+        asked.form.tolist(), asked.hops.tolist(), anchor.tolist(), asked.relations.tolist(), asked.options.tolist(),
+        graphs.category.tolist(), strict=True,
+    ):  # fmt: skip
+        reference = f"the {CATEGORIES[first]}"
+        for relation in relations[:hops]:
+            reference = f"the thing {RELATIONS[relation]} {reference}"
+        a, b = options
+        if form == COLOR:
+            texts.append(f"what color is {reference}?")
+        elif form == NAME:
+            texts.append(f"what is {reference}?")
+        elif form == VERIFY:
+            texts.append(f"is {reference} {COLOURS[a]}?")
+        elif form == CHOOSE:
+            texts.append(f"is {reference} {COLOURS[a]} or {COLOURS[b]}?")
+        elif form == LOGICAL:
+            one, two = CATEGORIES[a], CATEGORIES[b]
+            texts.append(f"is there {article(one)} {one} and {article(two)} {two}?")
+        else:
+            texts.append(f"are {reference} and the {CATEGORIES[category[a]]} the same color?")
+    return texts
+
+
+def _entailed(graphs: Graphs, asked: Asked) -> list[tuple[NDArray, Asked]]:
+    """What follows from a right answer about a color: it is that color; it is not another one; it is that one of two."""
+    rows = np.flatnonzero(np.isin(asked.form, (COLOR, VERIFY, CHOOSE)))
+    last = asked.chain[rows, asked.hops[rows]]
+    right = graphs.colour[rows, last]
+    said = asked.options[rows]
+    # the wrong color is the one that was offered, where one was; a "no" to a wrong color does not tell the right one
+    wrong = np.where(said[:, 0] == right, said[:, 1], said[:, 0])
+    wrong = np.where(wrong < 0, (right + 1 + rows % (COLOUR - 1)) % COLOUR, wrong)
+    knows = ~((asked.form[rows] == VERIFY) & (said[:, 0] != right))
+    none = np.full(len(rows), -1)
+
+    def about(keep: NDArray, form: int, first: NDArray, second: NDArray, answer: NDArray) -> tuple[NDArray, Asked]:
+        at = rows[keep]
+        options = np.stack([first, second], axis=1)[keep]
+        further = {name: getattr(asked, name)[at] for name in ("hops", "chain", "relations")}
+        return at, Asked(form=np.full(len(at), form), options=options, answer=answer[keep], **further)
+
+    form = asked.form[rows]
+    low, high = np.minimum(right, wrong), np.maximum(right, wrong)
+    return [
+        about(knows & (form != VERIFY), VERIFY, right, none, np.full(len(rows), YES)),
+        about(knows, VERIFY, wrong, none, np.full(len(rows), NO)),
+        about(knows & (form != CHOOSE), CHOOSE, low, high, COLOUR_ANSWER[right]),
+    ]
+
+
+def _truth(graphs: Graphs, asked: Asked) -> pa.Table:
+    two = np.isin(asked.form, (LOGICAL, COMPARE))
+    steps = []
+    for form, hops, chain, options, category in zip(
+        asked.form.tolist(), asked.hops.tolist(), asked.chain.tolist(), asked.options.tolist(), graphs.category.tolist(),
+        strict=True,
+    ):  # fmt: skip
+        if form == LOGICAL:
+            steps.append([[i for i, c in enumerate(category) if c == wanted] for wanted in options])
+        elif form == COMPARE:
+            steps.append([chain[:1], options[:1]])
+        else:
+            steps.append([[thing] for thing in chain[: hops + 1]])
+    count = np.char.count(words(graphs, asked), " ") + 1
+    return pa.table(
+        {
+            "steps": pa.array(steps, pa.list_(pa.list_(pa.int32()))),
+            "hops": pa.array(asked.hops.astype(np.int8)),
+            "words": pa.array(count.astype(np.int16)),
+            "chance": pa.array(np.where(two, 1.0, chance(graphs, asked)).astype(np.float32)),
+        }
+    )
+
+
+def chance(graphs: Graphs, asked: Asked) -> NDArray[np.float64]:
+    """What the best guesser who sees everything but the labels of arrows scores on each question, between 0 and 1.
+
+    It takes every path of so many arrows to the thing named for possible (a path through things where few arrows arrive is
+    likelier to be the only one with its labels), and answers what is most probable; equals share the point.
+    """
+    n, rows = len(graphs), np.arange(len(graphs))
+    arrow = graphs.label >= 0
+    only = (1 - 1 / RELATION) ** (arrow.sum(axis=1) - 1.0)  # (N, 6): that one arriving arrow has a label of its own
+    anchor = asked.chain[:, 0]
+    first = arrow[rows, :, anchor].astype(float)  # (N, thing)
+    second = np.einsum("nm,nm,ntm->nt", first, only, arrow.astype(float))
+    second[rows, anchor] = 0
+    zero = np.zeros((n, THINGS))
+    zero[rows, anchor] = 1
+    weight = np.where((asked.hops == 0)[:, None], zero, np.where((asked.hops == 1)[:, None], first, second))
+    score = np.zeros((n, len(ANSWERS)))
+    wrong = offered(graphs.colour)  # (N, right, wrong): how likely this wrong color is offered
+    right = np.zeros((n, COLOUR))
+    for thing in range(THINGS):
+        np.add.at(right, (rows, graphs.colour[:, thing]), weight[:, thing])
+        named = asked.form == NAME
+        np.add.at(score, (rows[named], CATEGORY_ANSWER[graphs.category[named, thing]]), weight[named, thing])
+    form, (a, b) = asked.form, asked.options.T
+    score[np.ix_(form == COLOR, COLOUR_ANSWER)] = right[form == COLOR]
+    at = np.flatnonzero(form == VERIFY)
+    score[at, YES] = right[at, a[at]]
+    score[at, NO] = (right[at] * wrong[at, :, a[at]]).sum(axis=1)  # the right color itself is never offered as a wrong one
+    at = np.flatnonzero(form == CHOOSE)
+    score[at, COLOUR_ANSWER[a[at]]] = right[at, a[at]] * wrong[at, a[at], b[at]]
+    score[at, COLOUR_ANSWER[b[at]]] = right[at, b[at]] * wrong[at, b[at], a[at]]
+    best = np.isclose(score, score.max(axis=1, keepdims=True), rtol=1e-9)
+    return best[rows, asked.answer] / best.sum(axis=1)
+
+
+def _words(names: tuple[str, ...], numbers: NDArray) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int8()), pa.array(names)).dictionary_decode()
+
+
+def _lists(offsets: NDArray, values: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
