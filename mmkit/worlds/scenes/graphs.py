@@ -1,0 +1,54 @@
+"""Scenes as graphs of named objects with attributes and relations, in the columns that questions about graphs share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmkit.schema import GRAPH
+from mmkit.worlds.scenes import vocabulary as v
+from mmkit.worlds.scenes.scene import Scene, Scenes
+from mmkit.worlds.scenes.spatial import edges
+
+# Attributes in the order in which they are said; the words of each, and "" for what is not said (medium size).
+SAID = {"size": v.SIZES, "colour": v.COLOURS, "material": v.MATERIALS, "shape": v.SHAPES, "state": v.STATES}
+
+
+def attributes(scene: Scene) -> list[list[str]]:
+    """The words of each object's attributes: size, colour, material, shape, state, as far as it has them."""
+    columns = [[words[value] if value >= 0 else "" for value in getattr(scene, name)] for name, words in SAID.items()]
+    return [[word for word in words if word] for words in zip(*columns, strict=True)]
+
+
+def table(scenes: Scenes, nearest: int, types: str = "true") -> pa.Table:
+    """One row per scene, with the columns of `schema.GRAPH`. nearest, types: see `spatial.edges`."""
+    a, count = scenes.arrays, len(scenes)
+    found = [edges(scenes[row], nearest, types) for row in range(count)]
+    links = np.concatenate([[0], np.cumsum([len(e) for e in found])])
+    source, relation, target = np.concatenate(found).T
+    box = pa.FixedSizeListArray.from_arrays(pa.array(a["box"].reshape(-1)), 4)
+    columns = [
+        pa.array([f"{scenes.split}_{scenes.first + row:07d}" for row in range(count)]),
+        _lists(a["objects"], pa.array(v.CATEGORIES).take(pa.array(a["category"]))),
+        _lists(a["objects"], _words(a)),
+        _lists(a["objects"], box),
+        _lists(links, pa.array(source.astype(np.int32))),
+        _lists(links, pa.array(target.astype(np.int32))),
+        _lists(links, pa.array(v.RELATIONS).take(pa.array(relation))),
+    ]
+    return pa.Table.from_arrays([c.cast(field.type) for c, field in zip(columns, GRAPH, strict=True)], schema=GRAPH)
+
+
+def _words(a: dict[str, NDArray]) -> pa.Array:
+    """Lists of the attributes' words, one for each object."""
+    words = np.array([word for said in SAID.values() for word in said])
+    start = np.cumsum([0, *(len(said) for said in SAID.values())])[:-1]
+    number = np.stack([np.where(a[name] >= 0, a[name] + at, -1) for name, at in zip(SAID, start, strict=True)], axis=1)
+    said = (number >= 0) & (words[number] != "")
+    offsets = np.concatenate([[0], np.cumsum(said.sum(axis=1))])
+    return _lists(offsets, pa.array(words).take(pa.array(number[said])))
+
+
+def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)

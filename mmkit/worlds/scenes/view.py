@@ -1,0 +1,141 @@
+"""A scene as questions see it: names, attributes, and every way to tell one thing from the others by its relations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmkit.worlds.scenes import spatial
+from mmkit.worlds.scenes.programs import ANY, KIND_OF_WORD
+from mmkit.worlds.scenes.scene import Scene
+from mmkit.worlds.scenes.vocabulary import (
+    CATEGORIES,
+    COLOURS,
+    KIND_OF,
+    KINDS,
+    MATERIALS,
+    RELATIONS,
+    SEMANTIC,
+    SHAPES,
+    SIZES,
+    STATES,
+)
+
+S, R = len(SEMANTIC), len(RELATIONS)
+NEAR = RELATIONS.index("near")  # graphs do not show it
+_COLUMNS = (("color", "colour", COLOURS), ("material", "material", MATERIALS), ("shape", "shape", SHAPES),
+            ("size", "size", SIZES), ("state", "state", STATES))  # fmt: skip
+
+
+class Link(NamedTuple):
+    """From `start` along LINKS[link] to exactly one thing that is called `name`: `end`."""
+
+    start: int
+    link: int
+    end: int
+    name: str
+    necessary: bool  # several things are called so
+
+
+class View:
+    """Lists and dictionaries of one scene, made once and read for all of its questions.
+
+    name, kind, attributes: per object its category, its hypernym, its words by kind of attribute.  anchors: per object the
+    filters that make its category unique, "" where it is unique as it is.  true[x, l, y], shown[x, l, y]: whether x is reached
+    from y along LINKS[l], in truth and in the graph.  links: the ways to one thing.  asks: the ways to one thing whose category
+    is then asked.
+    """
+
+    def __init__(self, scene: Scene, nearest: int) -> None:
+        n = len(scene)
+        self.scene, self.n, self.ids = scene, n, scene.object_ids
+        category = scene.category
+        self.name = [CATEGORIES[c] for c in category.tolist()]
+        self.kind = [KINDS[k] for k in KIND_OF[category].tolist()]
+        self.attributes: list[dict[str, str]] = [{} for _ in range(n)]
+        for kind, column, words in _COLUMNS:
+            for mine, value in zip(self.attributes, getattr(scene, column).tolist(), strict=True):
+                if value >= 0 and words[value]:
+                    mine[kind] = words[value]
+        self.members: dict[str, list[int]] = {ANY: list(range(n))}
+        for k in range(n):
+            for called in (self.name[k], self.kind[k], *self.attributes[k].values()):
+                self.members.setdefault(called, []).append(k)
+        self.anchors = [self._filters(k) for k in range(n)]
+        self._connect(scene, nearest)
+
+    def called(self, name: str, word: str = "") -> tuple[int, ...]:
+        """The objects of a name (category, hypernym, thing), and of an attribute where one is given."""
+        found = self.members.get(name, ())
+        if not word:
+            return tuple(found)
+        kind = KIND_OF_WORD[word]
+        return tuple(k for k in found if self.attributes[k].get(kind) == word)
+
+    def _filters(self, k: int) -> list[str]:
+        same = self.members[self.name[k]]
+        if len(same) == 1:
+            return [""]
+        return [w for kind, w in self.attributes[k].items() if sum(self.attributes[j].get(kind) == w for j in same) == 1]
+
+    def _connect(self, scene: Scene, nearest: int) -> None:
+        n = self.n
+        true, shown = np.zeros((2, n, R + S, n), dtype=bool)
+        for matrix, rows in ((true, (scene.relations, spatial.full(scene))), (shown, (spatial.edges(scene, nearest),))):
+            for subject, relation, target in (r.T for r in rows):
+                matrix[subject, relation, target] = True
+        shown &= true
+        true[:, R:] = true[:, :S].transpose(2, 1, 0)
+        shown[:, R:] = shown[:, :S].transpose(2, 1, 0)
+        self.true, self.shown = true, shown
+        self.near = [np.flatnonzero(row).tolist() for row in (shown.any(axis=1) | shown.any(axis=1).T)]
+        flat = true.reshape(n, -1).astype(np.float32)
+        kinds = KIND_OF[scene.category]
+        category = scene.category
+        alike, akin = category[:, None] == category, kinds[:, None] == kinds
+        of_name = (alike.astype(np.float32) @ flat).reshape(true.shape)
+        of_kind = (akin.astype(np.float32) @ flat).reshape(true.shape)
+        of_any = flat.sum(axis=0).reshape(true.shape[1:])
+        end, link, start = np.nonzero(shown)
+        several_names, several_kinds = (alike.sum(axis=1) > 1).tolist(), (akin.sum(axis=1) > 1).tolist()
+        rows = zip(
+            end.tolist(), link.tolist(), start.tolist(),
+            of_name[end, link, start].tolist(), of_kind[end, link, start].tolist(), of_any[link, start].tolist(), strict=True,
+        )  # fmt: skip
+        self.links, self.loose = Ways(n), Ways(n)
+        self.asks, self.edges = Ways(n), Ways(n)
+        for x, l, y, names, kinds_, all_ in rows:
+            if l == NEAR:
+                continue
+            self.edges.add(Link(y, l, x, self.name[x], False))
+            if names == 1 and several_names[x]:
+                self.links.add(Link(y, l, x, self.name[x], True))
+            elif kinds_ == 1 and several_kinds[x]:
+                self.links.add(Link(y, l, x, self.kind[x], True))
+            elif all_ == 1 and n > 2:
+                self.links.add(Link(y, l, x, ANY, True))
+            if names == 1 and not several_names[x]:
+                self.loose.add(Link(y, l, x, self.name[x], False))
+            if all_ == 1:
+                self.asks.add(Link(y, l, x, ANY, n > 2))
+            elif kinds_ == 1:
+                self.asks.add(Link(y, l, x, self.kind[x], several_kinds[x]))
+
+
+class Ways:
+    """Links by where they start, spatial ones and semantic ones apart."""
+
+    def __init__(self, n: int) -> None:
+        self.all: tuple[list[Link], list[Link]] = ([], [])
+        self.start: list[tuple[list[Link], list[Link]]] = [([], []) for _ in range(n)]
+
+    def add(self, link: Link) -> None:
+        family = semantic(link.link)
+        self.all[family].append(link)
+        self.start[link.start][family].append(link)
+
+
+def semantic(link: int) -> bool:
+    """Whether a way of `LINKS` is a semantic relation."""
+    return link < S or link >= R
