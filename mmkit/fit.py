@@ -32,7 +32,8 @@ class Recipe:
 
     module_rate applies to every parameter outside `encoder`, encoder_rate to those inside; equal rates repeat the paper.
     decay 'plateau' keeps the rates until the validation score has not risen for `patience` epochs, multiplies them by
-    `factor`, and stops after `stop` epochs without a rise; it needs the `judge` of `fit`.
+    `factor`, and stops after `stop` epochs without a rise; it needs the `judge` of `fit`. 'steps' multiplies them by `factor`
+    every `patience` epochs.
     """
 
     epochs: int
@@ -42,7 +43,7 @@ class Recipe:
     warmup: float = 0.0  # share of the steps
     clip: float = 1.0  # norm of the gradient
     precision: str = "float32"  # one of PRECISIONS
-    decay: str = "linear"  # linear | plateau
+    decay: str = "linear"  # linear | plateau | steps
     factor: float = 0.8
     patience: int = 8
     stop: int = 20
@@ -118,8 +119,8 @@ def fit(
     stop_after: stop after this many steps of this call (used to test interruptions).
     Raises RunError when the loss is no longer finite, SettingsError for a plateau without a judge.
     """
-    if recipe.decay not in ("linear", "plateau") or (recipe.decay == "plateau" and judge is None):
-        raise SettingsError(f"decay = {recipe.decay!r}, expected linear, or plateau together with a judge")
+    if recipe.decay not in ("linear", "steps", "plateau") or (recipe.decay == "plateau" and judge is None):
+        raise SettingsError(f"decay = {recipe.decay!r}, expected linear, steps, or plateau together with a judge")
     acc = accelerator(device, recipe.precision)
     if callable(step):
         step = [Objective("", step, lambda whole: _adamw(whole, recipe, acc.device.type), recipe.clip)]
@@ -247,6 +248,8 @@ def _over(judged: list[float], recipe: Recipe) -> bool:
 def _rate(history: History, total: int, recipe: Recipe) -> float:
     if recipe.decay == "plateau":
         return recipe.factor ** _waits(history.judged, recipe.patience)
+    if recipe.decay == "steps":
+        return recipe.factor ** (len(history.losses) // recipe.patience)
     return _schedule(history.steps, total, recipe.warmup)
 
 

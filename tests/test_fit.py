@@ -21,7 +21,7 @@ from torch import nn
 from mmkit import fit as room
 from mmkit.batches import Batches, Columns
 from mmkit.errors import DataError, RunError, SettingsError
-from mmkit.fit import Bar, Recipe, fit, one_thread, predict
+from mmkit.fit import Bar, History, Recipe, fit, one_thread, predict
 from mmkit.models.objective import Objective
 
 RECIPE = Recipe(epochs=3, module_rate=1e-2, encoder_rate=5e-3)
@@ -540,6 +540,12 @@ def test_predict_refuses_shuffled_batches():
         predict(Tiny(), data(), lambda model, batch: {"x": batch["ids"]})
 
 
+def test_rates_fall_in_steps():
+    recipe = Recipe(5, 1e-2, 1e-2, decay="steps", factor=0.1, patience=2)
+    done = [room._rate(History(losses=[{"loss": 0.0}] * epochs), 100, recipe) for epochs in range(5)]
+    np.testing.assert_allclose(done, [1, 1, 0.1, 0.1, 0.01])
+
+
 # --- a validation score: plateaus, the best epoch, stopping ------------------------------------------------------------
 
 
@@ -620,7 +626,7 @@ def test_an_interruption_changes_nothing_about_plateaus_and_the_best_epoch(tmp_p
 
 
 def test_impossible_plateaus_are_told():
-    with pytest.raises(SettingsError, match="decay = 'plateau', expected linear, or plateau together with a judge"):
+    with pytest.raises(SettingsError, match="decay = 'plateau', expected linear, steps, or plateau together with a judge"):
         fit(Tiny(), step, data(), plateau(), device="cpu")
     with pytest.raises(SettingsError, match="decay = 'cosine'"):
         fit(Tiny(), step, data(), plateau(decay="cosine"), device="cpu")

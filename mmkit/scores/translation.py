@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmkit.errors import DataError
+from mmkit.scores.captions import Corpus, bleu_counts
 
 Sentences = Sequence[Sequence[str]]
 
@@ -38,23 +39,7 @@ def ngram_counts(hypotheses: Sentences, references: Sentences, order: int = 4) -
     1..order. The BLEU of any selection of sentences is `bleu_of` of the sum of their rows: a bootstrap draws rows.
     """
     _paired(hypotheses, references, "references")
-    n = len(hypotheses)
-    lengths, word = _numbered([*hypotheses, *references])
-    sentence = np.repeat(np.arange(2 * n), lengths)  # (words,)   0..N-1 hypotheses, N..2N-1 their references
-    gram = word
-    columns = [lengths[:n], lengths[n:]]
-    totals = []
-    for size in range(1, order + 1):
-        if size > 1:  # the gram that starts at a word and ends `size - 1` words later, where the sentence goes on so long
-            inside = sentence[: max(len(word) - size + 1, 0)] == sentence[size - 1 :]
-            at = np.flatnonzero(inside)
-            longer = np.full(len(word), -1)
-            longer[at] = np.unique(gram[at] * (word.max(initial=0) + 1) + word[at + size - 1], return_inverse=True)[1]
-            gram = longer
-        real = gram >= 0
-        columns.append(_in_both(sentence[real], gram[real], n))
-        totals.append(np.maximum(lengths[:n] - size + 1, 0))
-    return np.stack([*columns, *totals], axis=1).astype(np.int64)
+    return bleu_counts(_coded(hypotheses, references), order)
 
 
 def bleu_of(counts: ArrayLike) -> np.ndarray:
@@ -100,9 +85,7 @@ def leaf_hits(hypotheses: Sentences, leaves: Sentences) -> np.ndarray:
     `leaves[i]` are the specific words ("seagull", not "bird") of sentence i; a word that is true twice has to be said twice.
     """
     _paired(hypotheses, leaves, "leaves")
-    n = len(hypotheses)
-    lengths, word = _numbered([*hypotheses, *leaves])
-    return np.stack([_in_both(np.repeat(np.arange(2 * n), lengths), word, n), lengths[n:]], axis=1)
+    return bleu_counts(_coded(hypotheses, leaves), order=1)[:, [2, 1]]
 
 
 def hyponym_recall(hypotheses: Sentences, leaves: Sentences) -> float:
@@ -121,22 +104,10 @@ def hyponyms_said(hypotheses: Sentences, leaves: Iterable[str]) -> int:
     return len(set(chain.from_iterable(hypotheses)) & set(leaves))
 
 
-def _numbered(sentences: Sentences) -> tuple[np.ndarray, np.ndarray]:
-    """(words per sentence (N,), number of each word, sentence after sentence); equal words, whatever their case, are equal."""
-    split = [" ".join(sentence).lower().split() for sentence in sentences]
-    numbers: dict[str, int] = {}
-    word = [numbers.setdefault(w, len(numbers)) for w in chain.from_iterable(split)]
-    return np.array([len(s) for s in split], dtype=np.int64), np.array(word, dtype=np.int64)
-
-
-def _in_both(sentence: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
-    """Size of the multiset intersection of the items of sentence i and of sentence n + i, for i < n: int64 (n,)."""
-    keys = sentence % n * (item.max(initial=0) + 1) + item
-    kinds, kind = np.unique(keys, return_inverse=True)
-    counts = [np.bincount(kind[side], minlength=len(kinds)) for side in (sentence < n, sentence >= n)]
-    hits = np.zeros(n, dtype=np.int64)
-    np.add.at(hits, kinds // (item.max(initial=0) + 1), np.minimum(*counts))
-    return hits
+def _coded(hypotheses: Sentences, others: Sentences) -> Corpus:
+    """As words are counted here: whatever their case, and what spaces separate, so that a blank token is none."""
+    said, wanted = ([" ".join(sentence).lower().split() for sentence in side] for side in (hypotheses, others))
+    return Corpus(said, [[sentence] for sentence in wanted])
 
 
 def _sentences(sentences: Sequence[object], what: str, of: type = list) -> None:

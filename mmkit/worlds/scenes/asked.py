@@ -8,8 +8,8 @@ from mmkit.worlds.scenes import splits
 from mmkit.worlds.scenes.knobs import Knobs
 from mmkit.worlds.scenes.programs import KIND_OF_WORD, LINKS, Draft
 from mmkit.worlds.scenes.proposals import RELATIONAL, Rules, rules
-from mmkit.worlds.scenes.view import View, semantic
-from mmkit.worlds.scenes.vocabulary import SEMANTIC
+from mmkit.worlds.scenes.view import View
+from mmkit.worlds.scenes.vocabulary import CATEGORIES, SEMANTIC
 
 
 @lru_cache(maxsize=64)
@@ -45,20 +45,26 @@ def _is_held(view: View, k: int) -> bool:
 
 
 def held_triple(view: View, draft: Draft) -> bool:
-    """Whether one of the relations that the question follows holds in this split only."""
-    ways = [(a, link, b) for r in draft.references for a, link, b in zip(r.chain, r.links, r.chain[1:], strict=False)]
-    if draft.link >= 0 and draft.references and draft.answer != "no":
-        ways += [(draft.references[0].chain[-1], draft.link, k) for k in draft.focus]
-    return any(_is_held_way(view, *way) for way in ways)
+    """Whether one of the relations that the question follows or asks for holds in this split only."""
+    name = view.name
+    ways = [
+        (name[end], *LINKS[link], name[start])
+        for reference in draft.references
+        for start, end, link in zip(reference.chain, reference.chain[1:], reference.links, strict=False)
+    ]
+    if draft.link >= 0:
+        relation, side = LINKS[draft.link]
+        ends = (draft.name,) if draft.name in CATEGORIES else tuple(name[k] for k in draft.focus)
+        start = name[draft.references[0].chain[-1]]
+        ways += [(end, asked, side, start) for end in ends for asked in draft.options or (relation,)]
+    return any(_is_held_way(view.scene.seed, *way) for way in ways)
 
 
-def _is_held_way(view: View, start: int, link: int, end: int) -> bool:
-    if not semantic(link):
+def _is_held_way(seed: int, end: str, relation: str, side: str, start: str) -> bool:
+    if relation not in SEMANTIC:
         return False
-    relation, side = LINKS[link]
     subject, target = (end, start) if side == "s" else (start, end)
-    category, number = view.scene.category, SEMANTIC.index(relation)
-    return splits.held_triple(view.scene.seed, int(category[subject]), number, int(category[target]))
+    return splits.held_triple(seed, CATEGORIES.index(subject), SEMANTIC.index(relation), CATEGORIES.index(target))
 
 
 WANTED = {"test_comp": held_pair, "test_rel": held_triple}  # what the questions of a split are about, where not all count

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mmkit.schema import CaptionSchema
 from mmkit.worlds.scenes import vocabulary as v
 from mmkit.worlds.scenes.annotators import CAPTIONS, PERSONAS, View, content, content_draws, error_rates, five
 from mmkit.worlds.scenes.knobs import Knobs
@@ -19,7 +20,7 @@ __all__ = ["TABLE", "TRUTH", "WORDS", "Caption", "Proposition", "references", "t
 BLOCK = 500  # scenes per task of a process
 PART = {"train": "train", "pretrain": "train", "valid": "valid"}  # every other split is a test
 
-TABLE = pa.schema([("id", pa.string()), ("captions", pa.list_(pa.string())), ("part", pa.string())])
+TABLE = CaptionSchema("scenes").arrow
 TRUTH = pa.schema(
     [
         ("id", pa.string()),

@@ -38,7 +38,8 @@ def write(
 
     part: train | valid | test, whose files begin with train, valid and val.  balanced (Q,): questions of the balanced file;
     None: all. One record stands on a line, in the order given, so the same world writes the same bytes.
-    Boxes are whole pixels of a picture of 400 x 400: each side is off by at most half a pixel, .00125 of the picture.
+    Boxes are whole pixels of a picture of 400 x 400: each side is off by at most half a pixel, .00125 of the picture. Of the
+    questions which of two things is larger about 1 in 100 cannot be told any more; no other question looks at boxes.
     Raises SettingsError for a part that does not exist and for questions about scenes that are not handed in.
     """
     if part not in TIERS:

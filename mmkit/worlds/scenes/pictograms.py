@@ -27,6 +27,8 @@ GREY = 105.0  # brightness from which on a colour is light
 GRID = 8  # an icon has 8 x 8 points
 TRIED = 24  # random icons of which the one that differs most from all earlier ones is taken
 EDGED = 6  # an object less high or wide than so many pixels has no edge: it would be nothing else
+ROUNDING = 1e-9  # points on an outline belong to the object, on its left as on its right
+LID = 0.2  # share of a container
 NECK, HIP = 0.3, 0.72  # of the height: where a body begins and ends
 
 FORMS = dict.fromkeys(v.SHAPED) | {kind: kind for kind in ("person", "animal", "vehicle", "food", "clothing")}
@@ -89,9 +91,9 @@ def outline(name: str, state: int, facing: int, height: int, width: int) -> NDAr
         flat, high = (1.0, min(1.0, 0.6 * width / height)) if width >= height else (min(1.0, 0.6 * height / width), 1.0)
         return (p / flat) ** 2 + (q / high) ** 2 <= 1
     if name == "triangular":
-        return np.abs(p) <= (q + 1) / 2
+        return np.abs(p) <= (q + 1) / 2 + ROUNDING
     if name == "hexagonal":
-        return np.abs(p) + np.abs(q) / 2 <= 1.0
+        return np.abs(p) + np.abs(q) / 2 <= 1 + ROUNDING
     if name == "star-shaped":
         return _star(p * np.sin(0.4 * np.pi), (q + 1) / 2 * (1 + np.cos(0.2 * np.pi)) - 1)
     if name == "vehicle":
@@ -107,7 +109,7 @@ def _star(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.bool_]:
     away, turn = np.hypot(p, q), np.arctan2(p, -q)
     fold = np.abs((turn + np.pi / 5) % (2 * np.pi / 5) - np.pi / 5)  # angle to the nearest tip
     inner = 0.5 * np.cos(np.pi / 5), 0.5 * np.sin(np.pi / 5)
-    return (inner[0] - 1) * away * np.sin(fold) - inner[1] * (away * np.cos(fold) - 1) >= 0
+    return (inner[0] - 1) * away * np.sin(fold) - inner[1] * (away * np.cos(fold) - 1) >= -ROUNDING
 
 
 def _wheels(height: int, width: int) -> NDArray[np.bool_]:
@@ -165,24 +167,24 @@ def tones(
     out = np.where(mask, texture(material, height, width, unit), OUTSIDE)
     if name == "vehicle":
         out[_wheels(height, width)] = DARK
-    if state >= 0 and v.STATES[state] in ("open", "closed"):
-        _lid(out, mask, v.STATES[state] == "open")
+    inner = mask
     if min(height, width) >= EDGED:
         framed = np.pad(mask, 1)
         inner = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
         out[mask & ~inner] = EDGE
+    if state >= 0 and v.STATES[state] in ("open", "closed"):
+        _lid(out, inner, v.STATES[state] == "open")
     _icon(out, mask, icons(seed)[category], PLACE.get(name, CENTRAL), facing)
     if facing:
         _eye(out, mask, name, facing, unit)
     return out
 
 
-def _lid(out: NDArray[np.uint8], mask: NDArray[np.bool_], is_open: bool) -> None:
-    """The top quarter of a container: a dark opening, or a light lid."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    high = max(1, len(rows) // 4)
-    top = out[rows[0] : rows[0] + high]
-    top[mask[rows[0] : rows[0] + high]] = DARK if is_open else LIGHT
+def _lid(out: NDArray[np.uint8], inner: NDArray[np.bool_], is_open: bool) -> None:
+    """The upper part of a container: a dark opening, or a light lid. A fifth of the area: it shows in any shape."""
+    area = np.cumsum(inner.sum(axis=1))
+    high = int(np.searchsorted(area, LID * area[-1])) + 1
+    out[:high][inner[:high]] = DARK if is_open else LIGHT
 
 
 def _icon(

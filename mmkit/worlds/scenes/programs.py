@@ -75,9 +75,11 @@ def program(draft: Draft, ids: list[str], groups: tuple[tuple[int, ...], ...] = 
     ends = [_refer(made, reference, ids) for reference in draft.references]
     form, kind, options = draft.form, draft.kind, draft.options
     last = (len(made) - 1,)
-    called = "_" if draft.name == ANY else draft.name
-    link = f"{called},{LINKS[draft.link][0]},{LINKS[draft.link][1]}"
-    if form == "queryAttr":
+    if form in ("exist", "logicalExist"):
+        _look(made, draft, ids, groups)
+    elif draft.link >= 0:
+        made += _relation(draft, ids, len(made) - 1)
+    elif form == "queryAttr":
         made.append(Step("query", kind, last))
     elif form == "verifyAttr":
         made.append(Step(f"verify {kind}", options[0], last))
@@ -86,40 +88,43 @@ def program(draft: Draft, ids: list[str], groups: tuple[tuple[int, ...], ...] = 
     elif form == "logicalAttr":
         made += [Step(f"verify {KIND_OF_WORD[word]}", word, last) for word in options]
         made.append(Step(draft.name, "", (last[0] + 1, last[0] + 2)))
-    elif form in ("queryRel", "category"):
-        if draft.link >= 0:
-            made.append(Step("relate", f"{link} {_ids(draft.focus, ids)}", last))
-        else:
-            made.append(Step("select", f"{draft.name} {_ids(draft.focus, ids)}", ()))
-            made.append(Step(f"filter {KIND_OF_WORD[options[0]]}", options[0], (0,)))
-        made.append(Step("query", kind, (len(made) - 1,)))
-    elif form == "existRel":
-        made += [Step("relate", f"{link} {_ids(draft.focus, ids)}", last), Step("exist", "?", (last[0] + 1,))]
-    elif form == "verifyRel":
-        made.append(Step("verify rel", f"{link} {_ids(draft.focus, ids)}", last))
-    elif form == "chooseRel":
-        both = f"{draft.name},{'|'.join(options)},{LINKS[draft.link][1]}"
-        made.append(Step("choose rel", f"{both} {_ids(draft.focus, ids)}", last))
-    elif form in ("exist", "logicalExist"):
-        found = []
-        for noun, members in zip(options, groups, strict=True):
-            *word, category = noun.split()
-            made.append(Step("select", f"{category} {_ids(members, ids)}", ()))
-            if word:
-                made.append(Step(f"filter {KIND_OF_WORD[word[0]]}", word[0], (len(made) - 1,)))
-            made.append(Step("exist", "?", (len(made) - 1,)))
-            found.append(len(made) - 1)
-        if form == "logicalExist":
-            made.append(Step(draft.name, "", tuple(found)))
+    elif form == "category":
+        made.append(Step("select", f"{draft.name} {_ids(draft.focus, ids)}", ()))
+        made += [Step(f"filter {KIND_OF_WORD[options[0]]}", options[0], (0,)), Step("query", kind, (1,))]
     elif form == "global":
-        made.append(Step("select", "scene (-)", ()))
-        made.append(Step(draft.name, "|".join(options) or kind, (0,)))
+        made += [Step("select", "scene (-)", ()), Step(draft.name, "|".join(options) or kind, (0,))]
     elif form == "countSame":
         made += [Step("select", f"{draft.name} {_ids(draft.focus, ids)}", ()), Step("count same", kind, (0,))]
     else:  # comparisons of two or three things
-        operation = {"same": f"same {kind}", "different": f"different {kind}", "odd": f"odd {kind}"}.get(form, form)
+        operation = f"{form} {kind}" if form in ("same", "different", "odd") else form
         made.append(Step(operation, "", tuple(ends)))
     return tuple(made)
+
+
+def _relation(draft: Draft, ids: list[str], last: int) -> list[Step]:
+    """The end of a program that asks about what stands in a relation to the thing of step `last`."""
+    relation, side = LINKS[draft.link]
+    called, things = "_" if draft.name == ANY else draft.name, _ids(draft.focus, ids)
+    if draft.form == "verifyRel":
+        return [Step("verify rel", f"{called},{relation},{side} {things}", (last,))]
+    if draft.form == "chooseRel":
+        return [Step("choose rel", f"{called},{'|'.join(draft.options)},{side} {things}", (last,))]
+    asked = Step("exist", "?", (last + 1,)) if draft.form == "existRel" else Step("query", draft.kind, (last + 1,))
+    return [Step("relate", f"{called},{relation},{side} {things}", (last,)), asked]
+
+
+def _look(made: list[Step], draft: Draft, ids: list[str], groups: tuple[tuple[int, ...], ...]) -> None:
+    """Appends the steps that look whether there is one thing or, for "and" and "or", two."""
+    found = []
+    for noun, members in zip(draft.options, groups, strict=True):
+        word, _, category = noun.rpartition(" ")
+        made.append(Step("select", f"{category} {_ids(members, ids)}", ()))
+        if word:
+            made.append(Step(f"filter {KIND_OF_WORD[word]}", word, (len(made) - 1,)))
+        made.append(Step("exist", "?", (len(made) - 1,)))
+        found.append(len(made) - 1)
+    if draft.form == "logicalExist":
+        made.append(Step(draft.name, "", tuple(found)))
 
 
 def steps(draft: Draft, groups: tuple[tuple[int, ...], ...] = ()) -> tuple[tuple[int, ...], ...]:

@@ -18,7 +18,7 @@ from mmkit.worlds.scenes.knobs import Knobs
 from mmkit.worlds.scenes.programs import Draft, Program
 from mmkit.worlds.scenes.proposals import Rules, propose
 from mmkit.worlds.scenes.references import Draw
-from mmkit.worlds.scenes.scene import Scene, Scenes
+from mmkit.worlds.scenes.scene import Scene, Scenes, packed
 from mmkit.worlds.scenes.streams import rng
 from mmkit.worlds.scenes.view import View
 
@@ -98,7 +98,7 @@ def tables(
 
     row: that of the first scene in the table of graphs.  balanced: mark the balanced part; else all questions are counted.
     """
-    blocks = _blocks(_tabled, scenes, knobs, jobs, part, row)
+    blocks = _blocks(_tabled, scenes, knobs, jobs, part, row - scenes.first)
     questions, truth = (pa.concat_tables(side) for side in zip(*blocks, strict=True))
     if balanced:
         mask = balance(
@@ -147,14 +147,15 @@ def _numbers(scene: Scene) -> Iterator[float]:
 
 def _drafts(view: View, may: Rules, draw: Draw) -> list[Draft]:
     """Proposals that can be asked, each once, some with a further question that they answer."""
-    wanted = WANTED.get(view.scene.split)
+    wanted, forms = WANTED.get(view.scene.split), {name for name, _ in may.forms}
     made: dict[tuple, Draft] = {}
     for _ in range(PROPOSALS if wanted is None else SEARCHED):
         draft = propose(view, may, draw)
         if draft is None or (wanted is not None and not wanted(view, draft)):
             continue
         made.setdefault(_key(draft), draft)
-        if (more := entailment.follow_up(view, draft, draw)) is not None:
+        more = entailment.follow_up(view, draft, draw)
+        if more is not None and more.form in forms and (wanted is None or wanted(view, more)):
             made.setdefault(_key(more), more)
     return list(made.values())
 
@@ -204,18 +205,21 @@ def _denoted(view: View, noun: str) -> tuple[int, ...]:
 
 
 def _blocks(make: Callable, scenes: Scenes, knobs: Knobs, jobs: int, *more: object) -> list:
-    starts = range(0, len(scenes), BLOCK)
-    if jobs == 1 or len(starts) < 2:
-        return [make(scenes, knobs, at, *more) for at in starts]
+    """What `make` makes of each block of scenes, in their order."""
+    ends = [(at, min(at + BLOCK, len(scenes))) for at in range(0, len(scenes), BLOCK)]
+    parts = (packed([scenes[k] for k in range(*here)]) for here in ends)
+    if jobs == 1 or len(ends) < 2:
+        return [make(part, knobs, *more) for part in parts]
     import joblib
 
-    return joblib.Parallel(n_jobs=jobs)(joblib.delayed(make)(scenes, knobs, at, *more) for at in starts)
+    return joblib.Parallel(n_jobs=jobs)(joblib.delayed(make)(part, knobs, *more) for part in parts)
 
 
-def _asked(scenes: Scenes, knobs: Knobs, at: int) -> list[Question]:
-    return [question for k in range(at, min(at + BLOCK, len(scenes))) for question in ask(scenes[k], knobs)]
+def _asked(scenes: Scenes, knobs: Knobs) -> list[Question]:
+    return [question for k in range(len(scenes)) for question in ask(scenes[k], knobs)]
 
 
-def _tabled(scenes: Scenes, knobs: Knobs, at: int, part: str, row: int) -> tuple[pa.Table, pa.Table]:
-    rows = {scenes[k].id: row + k for k in range(at, min(at + BLOCK, len(scenes)))}
-    return table(_asked(scenes, knobs, at), part, rows)
+def _tabled(scenes: Scenes, knobs: Knobs, part: str, row: int) -> tuple[pa.Table, pa.Table]:
+    """row: of the split's scene number 0."""
+    rows = {scenes[k].id: row + scenes.first + k for k in range(len(scenes))}
+    return table(_asked(scenes, knobs), part, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmkit.worlds.scenes import spatial
 from mmkit.worlds.scenes.programs import ANY, KIND_OF_WORD
@@ -43,8 +44,9 @@ class View:
 
     name, kind, attributes: per object its category, its hypernym, its words by kind of attribute.  anchors: per object the
     filters that make its category unique, "" where it is unique as it is.  true[x, l, y], shown[x, l, y]: whether x is reached
-    from y along LINKS[l], in truth and in the graph.  links: the ways to one thing.  asks: the ways to one thing whose category
-    is then asked.
+    from y along LINKS[l], in truth and in the graph.  near: per object those that share an edge with it.  links, loose: the ways
+    to one thing, where its name alone would not do, and where it would.  asks: the ways to one thing without saying its
+    category.  edges: all of the graph.
     """
 
     def __init__(self, scene: Scene, nearest: int) -> None:
@@ -63,7 +65,11 @@ class View:
             for called in (self.name[k], self.kind[k], *self.attributes[k].values()):
                 self.members.setdefault(called, []).append(k)
         self.anchors = [self._filters(k) for k in range(n)]
-        self._connect(scene, nearest)
+        self.true, self.shown = _relations(scene, nearest)
+        linked = self.shown.any(axis=1)
+        self.near = [np.flatnonzero(row).tolist() for row in linked | linked.T]
+        self.links, self.loose, self.asks, self.edges = (Ways(n) for _ in range(4))
+        self._find_ways(category)
 
     def called(self, name: str, word: str = "") -> tuple[int, ...]:
         """The objects of a name (category, hypernym, thing), and of an attribute where one is given."""
@@ -79,48 +85,43 @@ class View:
             return [""]
         return [w for kind, w in self.attributes[k].items() if sum(self.attributes[j].get(kind) == w for j in same) == 1]
 
-    def _connect(self, scene: Scene, nearest: int) -> None:
-        n = self.n
-        true, shown = np.zeros((2, n, R + S, n), dtype=bool)
-        for matrix, rows in ((true, (scene.relations, spatial.full(scene))), (shown, (spatial.edges(scene, nearest),))):
-            for subject, relation, target in (r.T for r in rows):
-                matrix[subject, relation, target] = True
-        shown &= true
-        true[:, R:] = true[:, :S].transpose(2, 1, 0)
-        shown[:, R:] = shown[:, :S].transpose(2, 1, 0)
-        self.true, self.shown = true, shown
-        self.near = [np.flatnonzero(row).tolist() for row in (shown.any(axis=1) | shown.any(axis=1).T)]
-        flat = true.reshape(n, -1).astype(np.float32)
-        kinds = KIND_OF[scene.category]
-        category = scene.category
-        alike, akin = category[:, None] == category, kinds[:, None] == kinds
-        of_name = (alike.astype(np.float32) @ flat).reshape(true.shape)
-        of_kind = (akin.astype(np.float32) @ flat).reshape(true.shape)
-        of_any = flat.sum(axis=0).reshape(true.shape[1:])
-        end, link, start = np.nonzero(shown)
+    def _find_ways(self, category: NDArray[np.int8]) -> None:
+        kind = KIND_OF[category]
+        alike, akin = category[:, None] == category, kind[:, None] == kind
+        flat = self.true.reshape(self.n, -1).astype(np.float32)
+        end, link, start = np.nonzero(self.shown)
+        # how many things of the same name, of the same hypernym, and of any sort are reached in the same way
+        names, kinds = ((same.astype(np.float32) @ flat).reshape(self.true.shape)[end, link, start] for same in (alike, akin))
+        things = flat.sum(axis=0).reshape(self.true.shape[1:])[link, start]
         several_names, several_kinds = (alike.sum(axis=1) > 1).tolist(), (akin.sum(axis=1) > 1).tolist()
-        rows = zip(
-            end.tolist(), link.tolist(), start.tolist(),
-            of_name[end, link, start].tolist(), of_kind[end, link, start].tolist(), of_any[link, start].tolist(), strict=True,
-        )  # fmt: skip
-        self.links, self.loose = Ways(n), Ways(n)
-        self.asks, self.edges = Ways(n), Ways(n)
-        for x, l, y, names, kinds_, all_ in rows:
+        columns = (end, link, start, names, kinds, things)
+        for x, l, y, of_name, of_kind, of_any in zip(*(column.tolist() for column in columns), strict=True):
             if l == NEAR:
                 continue
             self.edges.add(Link(y, l, x, self.name[x], False))
-            if names == 1 and several_names[x]:
+            if of_name == 1 and several_names[x]:
                 self.links.add(Link(y, l, x, self.name[x], True))
-            elif kinds_ == 1 and several_kinds[x]:
+            elif of_kind == 1 and several_kinds[x]:
                 self.links.add(Link(y, l, x, self.kind[x], True))
-            elif all_ == 1 and n > 2:
+            elif of_any == 1 and self.n > 2:
                 self.links.add(Link(y, l, x, ANY, True))
-            if names == 1 and not several_names[x]:
+            if of_name == 1 and not several_names[x]:
                 self.loose.add(Link(y, l, x, self.name[x], False))
-            if all_ == 1:
-                self.asks.add(Link(y, l, x, ANY, n > 2))
-            elif kinds_ == 1:
+            if of_any == 1:
+                self.asks.add(Link(y, l, x, ANY, self.n > 2))
+            elif of_kind == 1:
                 self.asks.add(Link(y, l, x, self.kind[x], several_kinds[x]))
+
+
+def _relations(scene: Scene, nearest: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n, LINKS, n) twice: what is reached from what in truth, and in the graph."""
+    n = len(scene)
+    true, shown = np.zeros((2, n, R + S, n), dtype=bool)
+    for matrix, rows in ((true, (scene.relations, spatial.full(scene))), (shown, (spatial.edges(scene, nearest),))):
+        for subject, relation, target in (r.T for r in rows):
+            matrix[subject, relation, target] = True
+        matrix[:, R:] = matrix[:, :S].transpose(2, 1, 0)
+    return true, shown
 
 
 class Ways:

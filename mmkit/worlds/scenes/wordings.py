@@ -13,7 +13,6 @@ ASKED = {
     "shape": ("what shape is {}", "which shape does {} have"),
     "size": ("how big is {}", "what size is {}"),
     "state": ("what is {} doing", "in which pose is {}"),
-    "name": ("what is", "who is"),
 }
 WHOLE = {
     "place": ("which place is this", "where was this picture taken"),

@@ -66,6 +66,6 @@ def by_hand() -> Scene:
         seed=0, split="train", index=0, place=0, weather=-1, time=0,
         category=numbers(names, v.CATEGORIES), colour=numbers(colours, v.COLOURS), material=numbers(materials, v.MATERIALS),
         shape=numbers(shapes, v.SHAPES), size=np.ones(n, dtype=np.int8), state=numbers(states, v.STATES),
-        box=np.array(boxes, dtype=np.float32), facing=np.zeros(n, dtype=np.int8), depth=np.array([0, 1, 2, 5, 3, 4], dtype=np.int8),
-        text=np.array([""] * n), relations=np.array(relations, dtype=np.int16),
+        box=np.array(boxes, dtype=np.float32), facing=np.zeros(n, dtype=np.int8),
+        depth=np.array([0, 1, 2, 5, 3, 4], dtype=np.int8), text=np.array([""] * n), relations=np.array(relations, dtype=np.int16),
     )  # fmt: skip

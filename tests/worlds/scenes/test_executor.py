@@ -88,7 +88,10 @@ def test_each_operation_by_hand(steps, expected):
         (("select: man (0)", "query: material"), "object 0 has no material"),
         (("select: man (0)", "choose rel: dog,to the left of|watching,s (1)"), "2 objects"),
         (("select: hat (5)", "choose color: blue|white"), "0 objects"),
-        (("select: dog (1)", "filter color: brown", "select: dog (2)", "filter color: black", "larger:  < 1,3"), "clearly larger"),
+        (
+            ("select: dog (1)", "filter color: brown", "select: dog (2)", "filter color: black", "larger:  < 1,3"),
+            "clearly larger",
+        ),
         (("select: table (6)", "filter color: red", "select: hat (5)", "common:  < 0,0"), "objects where one is meant"),
     ],
 )
@@ -115,7 +118,9 @@ def test_all_true_relations_are_asked_as_well():
 
 
 def test_denoted_objects_per_step():
-    steps = program("select: dog (1)", "filter color: brown", "relate: _,watching,o (0)", "relate: cup,holding,o (3)", "query: color")
+    steps = program(
+        "select: dog (1)", "filter color: brown", "relate: _,watching,o (0)", "relate: cup,holding,o (3)", "query: color"
+    )
     assert denoted(steps, GRAPH) == ((1,), (0,), (3,))
     both = program("select: cup (3,4)", "exist: ?", "select: dog (1)", "filter color: brown", "exist: ?", "and:  < 1,4")
     assert denoted(both, GRAPH) == ((3, 4), (1,))
