@@ -7,11 +7,11 @@ encoder, T rounds of `LCGNCell` (eqs. 12-15), and W9 [xl; xc].
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from mmkit.batches.graphs import GraphBatch
 from mmkit.layers.graphs import LCGNCell
+from mmkit.models.graphvqa.question import softmax
 from mmkit.models.graphvqa.released import redrawn
 
 
@@ -29,10 +29,7 @@ class Commands(nn.Module):
 
     def forward(self, q: Tensor, words: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         asks = self.own(self.shared(q).relu()).unflatten(1, (self.steps, -1)) * self.score.weight  # (B, T, Q)
-        s = asks @ words.transpose(1, 2)  # (B, T, W)
-        if keep is not None:
-            s = s.masked_fill(~keep.unsqueeze(1), torch.finfo(s.dtype).min)
-        a = s.softmax(dim=2)
+        a = softmax(asks @ words.transpose(1, 2), None if keep is None else keep.unsqueeze(1))  # (B, T, W)
         return a @ words, a
 
 

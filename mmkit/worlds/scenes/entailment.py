@@ -45,7 +45,7 @@ def entailed(view: View, drafts: list[Draft]) -> tuple[list[list[int]], list[lis
     for k, draft in enumerate(drafts):
         same = _meaning(view, draft)
         mine = alike[same] if same is not None else [k]
-        found = {j for key, holds in _facts(view, draft) for j in about[key] if _answered(drafts[j], key, holds)}
+        found = {j for key, holds in _facts(view, draft) for j in about[key] if _answered(drafts[j], holds)}
         follows.append(sorted((found | set(mine)) - {k}))
         equal.append(mine)
     return follows, equal
@@ -88,9 +88,9 @@ def _facts(view: View, draft: Draft) -> list[tuple[tuple, object]]:
         known = [_related(draft, draft.name, answer), _related(draft, draft.name, ("not", other))]
         return [*known, (("there", draft.name), True)]
     if form == "exist":
-        return _existence(options[0], answer == "yes", view)
+        return _existence(options[0], answer == "yes")
     if form == "logicalExist" and (draft.name == "and") == (answer == "yes"):
-        return [fact for noun in options for fact in _existence(noun, answer == "yes", view)]
+        return [fact for noun in options for fact in _existence(noun, answer == "yes")]
     if form == "logicalAttr" and draft.name == "and" and answer == "yes":
         return [(("attr", draft.references[0], KIND_OF_WORD[word]), word) for word in options]
     return []
@@ -100,7 +100,7 @@ def _related(draft: Draft, name: str, relation: object) -> tuple[tuple, object]:
     return ("rel", draft.references[0], name, LINKS[draft.link][1]), relation
 
 
-def _existence(noun: str, there: bool, view: View) -> list[tuple[tuple, object]]:
+def _existence(noun: str, there: bool) -> list[tuple[tuple, object]]:
     """A red cup is a cup; where there is no cup, there is no red one."""
     facts: list[tuple[tuple, object]] = [(("there", noun), there)]
     if " " in noun and there:
@@ -110,13 +110,11 @@ def _existence(noun: str, there: bool, view: View) -> list[tuple[tuple, object]]
     return facts
 
 
-def _answered(draft: Draft, topic: tuple, holds: object) -> bool:
-    """Whether the fact is enough to answer the draft, which is about this topic."""
+def _answered(draft: Draft, holds: object) -> bool:
+    """Whether what holds of its topic is enough to answer the draft."""
     form = draft.form
-    if form in ("exist", "queryAttr", "verifyAttr"):
+    if form in ("exist", "queryAttr", "verifyAttr", "chooseAttr"):  # one of the options is always right
         return True
-    if form == "chooseAttr":
-        return holds in draft.options
     denied = isinstance(holds, tuple)
     if form in ("verifyRel", "existRel"):
         return (holds[1] if denied else holds) == LINKS[draft.link][0]

@@ -172,9 +172,11 @@ def tones(
         framed = np.pad(mask, 1)
         inner = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
         out[mask & ~inner] = EDGE
+    x, y, wide, high = PLACE.get(name, CENTRAL)
     if state >= 0 and v.STATES[state] in ("open", "closed"):
         _lid(out, inner, v.STATES[state] == "open")
-    _icon(out, mask, icons(seed)[category], PLACE.get(name, CENTRAL), facing)
+        y, wide, high = y + LID / 2, 0.85 * wide, 0.75 * high  # the icon comes below
+    _icon(out, mask, icons(seed)[category], (x, y, wide, high), facing)
     if facing:
         _eye(out, mask, name, facing, unit)
     return out

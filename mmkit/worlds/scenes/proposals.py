@@ -8,7 +8,7 @@ from mmkit.worlds.scenes import vocabulary as v
 from mmkit.worlds.scenes.comparisons import compare, whole
 from mmkit.worlds.scenes.programs import ANY, ATTRIBUTES, KIND_OF_WORD, LINKS, Draft, Reference
 from mmkit.worlds.scenes.references import Draw, fits, guessed, onward, pick, refer
-from mmkit.worlds.scenes.view import NEAR, R, View, semantic
+from mmkit.worlds.scenes.view import R, View, semantic
 
 FORMS = {  # shares of proposals; what follows from a query adds verify and choose, so that they come close to the wanted types
     "queryAttr": 0.19, "queryRel": 0.27, "verifyAttr": 0.06, "verifyRel": 0.07, "exist": 0.07, "chooseAttr": 0.04,
@@ -19,9 +19,8 @@ HOPS = (0.3, 0.4, 0.2, 0.1)  # shares of questions by the number of relations, i
 SEMANTIC_SHARE = 0.6  # of the tries; where a scene has no such relation a spatial one steps in: half of all steps remain
 HARD = 0.7  # share of wrong options that another thing of the category has
 AGAIN = 3  # times that a form is tried before the proposal is given up
-OPPOSITE = {r: v.RELATIONS.index(v.REVERSE[name]) for r, name in enumerate(v.RELATIONS) if name in v.REVERSE}
 SLOT_MEMBERS = [[r for r in range(len(v.SEMANTIC)) if v.SLOT_OF[r] == v.SLOT_OF[s]] for s in range(len(v.SEMANTIC))]
-DIRECTIONS = [r for r in OPPOSITE if r != NEAR]
+DIRECTIONS = [r for r, name in enumerate(v.RELATIONS) if name in v.SPATIAL and name != "near"]  # graphs do not show "near"
 
 
 class Rules(NamedTuple):
@@ -176,13 +175,11 @@ def _query_rel(view: View, hops: int, share: float, draw: Draw) -> Draft | None:
     return Draft("queryRel", answer, (reference,), "name", (), name, link, (end,), hops, chance)
 
 
-def verify_rel(view: View, reference: Reference, name: str, link: int, form: str = "verifyRel") -> Draft | None:
-    """Whether something of this name stands in the relation; None where the graph does not show what is true."""
+def verify_rel(view: View, reference: Reference, name: str, link: int, form: str = "verifyRel") -> Draft:
+    """Whether something of this name stands in the relation. What is true of it must be shown by the graph, too."""
     start = reference.chain[-1]
     members = view.called(name)
     shown = tuple(k for k in members if view.shown[k, link, start])
-    if not shown and any(view.true[k, link, start] for k in members):
-        return None
     focus = shown or (() if form == "existRel" else members)
     answer, hops = "yes" if shown else "no", len(reference.links) + 1
     return Draft(form, answer, (reference,), "", (), name, link, focus, hops, 0.5)

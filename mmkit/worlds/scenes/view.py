@@ -24,7 +24,6 @@ from mmkit.worlds.scenes.vocabulary import (
 )
 
 S, R = len(SEMANTIC), len(RELATIONS)
-NEAR = RELATIONS.index("near")  # graphs do not show it
 _COLUMNS = (("color", "colour", COLOURS), ("material", "material", MATERIALS), ("shape", "shape", SHAPES),
             ("size", "size", SIZES), ("state", "state", STATES))  # fmt: skip
 
@@ -96,8 +95,6 @@ class View:
         several_names, several_kinds = (alike.sum(axis=1) > 1).tolist(), (akin.sum(axis=1) > 1).tolist()
         columns = (end, link, start, names, kinds, things)
         for x, l, y, of_name, of_kind, of_any in zip(*(column.tolist() for column in columns), strict=True):
-            if l == NEAR:
-                continue
             self.edges.add(Link(y, l, x, self.name[x], False))
             if of_name == 1 and several_names[x]:
                 self.links.add(Link(y, l, x, self.name[x], True))

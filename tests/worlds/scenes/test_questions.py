@@ -240,6 +240,9 @@ def test_tables_fit_the_schema():
     moved, _ = tables(drawn, knobs, "valid", row=100, balanced=False)
     assert moved["graph"].to_pylist() == [row["graph"] + 100 for row in rows]
     assert all(moved["balanced"].to_pylist())
+    later, _ = tables(generate.scenes(knobs, "train", 3, first=5), knobs, "train", row=5)
+    assert sorted(set(later["graph"].to_pylist())) == [5, 6, 7]
+    assert later["id"].to_pylist() == [q.id for world in asked()[5:8] for q in world.questions]
 
 
 def test_answers():

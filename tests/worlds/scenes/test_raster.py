@@ -129,8 +129,10 @@ def test_states_look_different_and_faces_turn():
     column = [np.flatnonzero((tone == pictograms.LIGHT).any(axis=0)).mean() / 60 for tone in (right, left)]
     assert column[0] > 0.6  # where the eye is
     assert column[1] < 0.4
-    eye = right[np.flatnonzero((right == pictograms.LIGHT).any(axis=1))[0]]
-    assert np.flatnonzero(eye == pictograms.DARK).max() > np.flatnonzero(eye == pictograms.LIGHT).max()
+    for tone, facing in ((right, 1), (left, -1)):  # the pupil is before the white of the eye
+        eye = tone[np.flatnonzero((tone == pictograms.LIGHT).any(axis=1))[0]]
+        pupil, white = (np.flatnonzero(eye == part).mean() for part in (pictograms.DARK, pictograms.LIGHT))
+        assert facing * (pupil - white) > 0
 
 
 def test_shapes_have_their_proportions():
