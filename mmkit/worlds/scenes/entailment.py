@@ -51,8 +51,8 @@ def entailed(view: View, drafts: list[Draft]) -> tuple[list[list[int]], list[lis
     return follows, equal
 
 
-# A topic is what a question is about; a fact is a topic and what is known of it: the word or relation or yes/no that holds, and,
-# for what is known not to hold, ("not", word).
+# A topic is what a question is about. A fact is a topic and what is known of it: a word that is right; a relation of which one
+# knows whether it holds; that there is such a thing, or not. All drafts are about one scene, so facts never contradict.
 
 
 def _topics(draft: Draft) -> list[tuple]:
@@ -81,12 +81,9 @@ def _facts(view: View, draft: Draft) -> list[tuple[tuple, object]]:
         return [_related(draft, answer, LINKS[draft.link][0]), (("there", answer), True)]
     if form in ("verifyRel", "existRel"):
         known = [(("there", draft.name), True)] if answer == "yes" else []
-        relation = LINKS[draft.link][0]
-        return [_related(draft, draft.name, relation if answer == "yes" else ("not", relation)), *known]
-    if form == "chooseRel":
-        other = options[options[0] == answer]
-        known = [_related(draft, draft.name, answer), _related(draft, draft.name, ("not", other))]
-        return [*known, (("there", draft.name), True)]
+        return [_related(draft, draft.name, LINKS[draft.link][0]), *known]
+    if form == "chooseRel":  # the one on offer that does not hold is known, too
+        return [*(_related(draft, draft.name, relation) for relation in options), (("there", draft.name), True)]
     if form == "exist":
         return _existence(options[0], answer == "yes")
     if form == "logicalExist" and (draft.name == "and") == (answer == "yes"):
@@ -96,7 +93,7 @@ def _facts(view: View, draft: Draft) -> list[tuple[tuple, object]]:
     return []
 
 
-def _related(draft: Draft, name: str, relation: object) -> tuple[tuple, object]:
+def _related(draft: Draft, name: str, relation: str) -> tuple[tuple, object]:
     return ("rel", draft.references[0], name, LINKS[draft.link][1]), relation
 
 
@@ -115,10 +112,9 @@ def _answered(draft: Draft, holds: object) -> bool:
     form = draft.form
     if form in ("exist", "queryAttr", "verifyAttr", "chooseAttr"):  # one of the options is always right
         return True
-    denied = isinstance(holds, tuple)
     if form in ("verifyRel", "existRel"):
-        return (holds[1] if denied else holds) == LINKS[draft.link][0]
-    return not denied and holds == draft.answer  # chooseRel: only one of the two holds
+        return holds == LINKS[draft.link][0]
+    return holds == draft.answer  # chooseRel: only one of the two holds
 
 
 def _meaning(view: View, draft: Draft) -> tuple | None:

@@ -12,7 +12,6 @@ from mmkit.worlds.scenes.labels import local
 from mmkit.worlds.scenes.programs import ATTRIBUTES, LINKS, Draft, Reference
 from mmkit.worlds.scenes.proposals import (
     FORMS,
-    HARD,
     HOPS,
     RELATIONAL,
     absent,
@@ -42,9 +41,9 @@ def test_wrong_attributes_tempt(view, draw):
     colours = Counter(wrong_value(view, 3, "color", draw) for _ in range(2000))
     assert "red" not in colours
     assert set(colours) == set(v.COLOURS) - {"red"}
-    assert colours["blue"] / 2000 == pytest.approx(HARD + (1 - HARD) / 9, abs=0.04)  # of the other cup
+    assert colours["blue"] / 2000 == pytest.approx(0.7 + 0.3 / 9, abs=0.04)  # of the other cup
     worn = Counter(wrong_value(view, 0, "color", draw) for _ in range(2000))  # there is one man: any thing's color tempts
-    assert worn["red"] / 2000 == pytest.approx(HARD * 2 / 5 + (1 - HARD) / 9, abs=0.04)
+    assert worn["red"] / 2000 == pytest.approx(0.7 * 2 / 5 + 0.3 / 9, abs=0.04)
     assert {wrong_value(view, 3, "material", draw) for _ in range(200)} == set(v.MATERIALS_OF["tableware"]) - {"glass"}
 
 
