@@ -9,7 +9,7 @@ PROFILE ?= smoke
 ARGS ?=
 PYTHON ?=
 TORCH_INDEX ?=
-EXTRAS := notebooks,teach,cluster,test
+EXTRAS := notebooks,teach,cluster,graphs,test
 WHOLE := test_notebooks.py test_readme.py test_robust.py
 
 BIN := $(CURDIR)/.venv/bin

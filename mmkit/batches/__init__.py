@@ -1,7 +1,8 @@
-"""Columns to tensors: ragged padding (`ragged`), table features (`features`), whole batches at once (`loader`)."""
+"""Columns to tensors: ragged padding (`ragged`), table features (`features`), whole batches at once (`loader`), `graphs`."""
 
 from mmkit.batches.features import TableFeatures
+from mmkit.batches.graphs import GraphBatch, GraphStore
 from mmkit.batches.loader import Batches, Columns
 from mmkit.batches.ragged import pad
 
-__all__ = ["Batches", "Columns", "TableFeatures", "pad"]
+__all__ = ["Batches", "Columns", "GraphBatch", "GraphStore", "TableFeatures", "pad"]

@@ -87,11 +87,15 @@ class Batches:
             return np.array_split(np.arange(n), len(self))
         rng = np.random.default_rng([self.seed, number])
         _, offsets = next(iter(self.ragged.values()), (None, np.arange(n + 1)))
-        order, length = rng.permutation(n), np.diff(offsets)
+        order, length = self.order(number, rng), np.diff(offsets)
         pools = np.array_split(order, max(round(len(self) / BUCKET), 1))
         order = np.concatenate([pool[np.argsort(length[pool], kind="stable")] for pool in pools])
         batches = np.array_split(order, len(self))
         return [batches[i] for i in rng.permutation(len(batches))]
+
+    def order(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """All records in the random order of epoch `number`, before those of similar length are put together."""
+        return rng.permutation(len(self.columns))
 
     def collate(self, rows: np.ndarray) -> Batch:
         """These records as one batch."""

@@ -69,10 +69,12 @@ class Paper:
     def printed(self, data: str, table: str | None = None) -> dict[str, dict[str, float]]:
         """Metric -> {method: the value that the results tables (or one of them) print for this data set}.
 
-        `[data.<name>]` says where: `table`, and either `columns` (metric -> column; a row per method label) or `row` (its
-        first cells) and `metric` (a column per method). A value that stands in two tables is the same in both.
+        `[data.<name>]` says where: `table`, and either `columns` (metric -> column; a row per method label, where `labels`
+        gives the data set's own) or `row` (its first cells) and `metric` (a column per method). A value that stands in two
+        tables is the same in both.
         """
-        facts, methods = self.facts["data"][data], self.facts["methods"]
+        facts = self.facts["data"][data]
+        methods = facts.get("labels", self.facts["methods"])
         found: dict[str, dict[str, float]] = {}
         for one in self.tables_of(data):
             if table not in (None, one["id"]):

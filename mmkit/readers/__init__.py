@@ -16,9 +16,13 @@ from mmkit.errors import DataError, SettingsError, nearest
 from mmkit.readers import (
     airbnb,
     clothing,
+    coco_captions,
+    flickr8k,
     folders,
+    gqa,
     inside_airbnb,
     iwslt14,
+    karpathy,
     mmimdb,
     mosi,
     moviescope,
@@ -37,7 +41,7 @@ class Reader:
     name: str
     title: str
     papers: tuple[str, ...]
-    stands_in_for: str  # reviews | pets | listings | translation | movies
+    stands_in_for: str  # reviews | pets | listings | translation | movies | scenes
     expects: str
     locate: Callable[[Path], Path | None]
     read: Callable[[Path], Dataset]
@@ -92,6 +96,20 @@ READERS: dict[str, Reader] = {
                "a folder with transcripts.csv and text_train.csv, audio_train0.csv, video_train0.csv, "
                "text_test.csv, audio_test0.csv, video_test0.csv",
                mosi.locate, mosi.read),
+        Reader("gqa", "GQA, questions about pictures and their scene graphs", ("11_graphvqa",), "scenes",
+               "a folder with train_sceneGraphs.json or val_sceneGraphs.json and the questions "
+               "({train,val}_balanced_questions.json, ..._all_questions), in it or in the folders right below it",
+               gqa.locate, gqa.read, "three levels"),
+        Reader("coco_captions", "COCO captions", ("08_fixed_targets",), "scenes",
+               "a folder with captions_train2017.json and captions_val2017.json, or those of 2014",
+               coco_captions.locate, coco_captions.read),
+        Reader("karpathy", "COCO captions in Karpathy's splits", ("08_fixed_targets",), "scenes",
+               "'dataset_coco.json' (plain, .gz or .zip; also dataset_flickr30k.json, dataset_flickr8k.json)",
+               karpathy.locate, karpathy.read),
+        Reader("flickr8k", "Flickr8k, captions", ("08_fixed_targets",), "scenes",
+               "a folder with Flickr8k.token.txt and the lists Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
+               "Flickr_8k.testImages.txt",
+               flickr8k.locate, flickr8k.read),
     )
 }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""One trial of Shalev et al. (2021): train a translator with one kind of output head, translate the test part, score it."""
+"""One trial of Shalev et al. (2021): train a translator with one kind of output head, translate the test part, score it.
+
+The data sets "tell" and "attend" are captioners; `mmkit.trials.captioning` trains and scores them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy as np
 from mmkit import readers
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset
-from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
+from mmkit.trials import Result, Trial, captioning, cost, frozen, reading, start_clock
 from mmkit.trials.sentence_pairs import MORE, Prepared, prepare, references
 from mmkit.worlds import translation
 
@@ -48,6 +51,8 @@ def direction(data: str) -> str:
 
 def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     """The generated data set behind a world's name. Raises SettingsError for a name that is no world."""
+    if data in captioning.DATA:
+        return captioning.world(name, seed, settings)
     records, size = settings["world_records"], {"lemmas": settings["world_lemmas"]}
     _has_world(data)
     kind, _, what = name.partition(":")
@@ -64,7 +69,17 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     )
 
 
-real, splits = reading.real, reading.official
+splits, across = reading.official, captioning.across
+
+
+def real(data: str, facts: dict[str, Any], root: Path) -> Dataset:
+    """Sentence pairs, or captions with image features, under `root`. Raises DataError naming what was looked for."""
+    return captioning.real(data, facts, root) if data in captioning.DATA else reading.real(data, facts, root)
+
+
+def applies(method: str, data: str) -> bool:
+    """Captioners have fewer heads, and nobody knows the law of a caption."""
+    return data not in captioning.DATA or method in (*captioning.HEADS, "nearest")
 
 
 def width(name: str, settings: dict[str, Any]) -> int:
@@ -89,8 +104,8 @@ def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
 
 
 def _has_world(data: str) -> None:
-    if data not in translation.DIRECTIONS:
-        raise SettingsError(f"data set {data!r} has no world, only real data; worlds: {', '.join(translation.DIRECTIONS)}")
+    if data not in (known := (*translation.DIRECTIONS, *captioning.DATA)):
+        raise SettingsError(f"data set {data!r} has no world, only real data; worlds: {', '.join(known)}")
 
 
 @lru_cache(maxsize=4)
@@ -157,6 +172,9 @@ def run(
     checkpoint: folder from which a long training that was interrupted goes on; left for the caller to remove.
     """
     began = start_clock()
+    if trial.data in captioning.DATA:
+        images = captioning.prepared(trial.data, trial.world, trial.seed, frozen(settings), root, reader, fingerprint)
+        return captioning.run(trial, settings, images, began, device, checkpoint)
     prepared = _prepared(trial.data, trial.world, trial.seed, frozen(settings), root, reader, fingerprint)
     if trial.method in REFERENCES:
         return Result(references(trial.method, prepared), cost(0, began))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from mmkit.errors import DataError, SettingsError
-from mmkit.schema import Dataset
+from mmkit.schema import STRUCTURAL, Dataset
 from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
-from mmkit.trials.graph_questions import SIZE, Prepared, Rows, attention_rows, prepare, scored
+from mmkit.trials.graph_questions import SIZE, Prepared, Rows, attention_rows, difficulty, prepare, scored
 from mmkit.worlds import scenes
 
 LONG = 2000  # steps from which training is worth checkpoints, one every so many
@@ -56,10 +56,11 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     s = settings
     _has_world(data)
     kind, _, what = name.partition(":")
+    knobs = {"hops": tuple(s["world_hops"])} if data == "core" else {}
     if name == "main" or kind == "null":
-        return scenes.make(data, s["world_records"], seed, null=what or None)
+        return scenes.make(data, s["world_records"], seed, null=what or None, **knobs)
     if data == "core" and (records := re.fullmatch(r"sweep:records=(\d+)", name)):
-        return scenes.make(data, int(records[1]), seed)
+        return scenes.make(data, int(records[1]), seed, **knobs)
     raise SettingsError(f"no world {name!r} of {data}; known: main, null:<name>, sweep:records=<questions> (core)")
 
 
@@ -96,11 +97,11 @@ def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None,
 
 def build(method: str, prepared: Prepared, settings: dict[str, Any]):
     """The model of one trial. Seed torch before."""
-    from mmkit.models.graphvqa import GraphVQA
+    from mmkit.models.graphvqa import GraphVQA, widen
 
     s = settings
     words = prepared.tokens if s["shared_embedding"] else len(prepared.words)
-    return GraphVQA(
+    model = GraphVQA(
         words,
         prepared.tokens,
         len(prepared.answers),
@@ -116,6 +117,9 @@ def build(method: str, prepared: Prepared, settings: dict[str, Any]):
         shared=s["shared_embedding"],
         **{"encoder": s["encoder"], **METHODS[method]},
     )
+    if s["start"] == "wide":
+        widen(model)
+    return model
 
 
 def run(
@@ -164,7 +168,7 @@ def _reference(method: str, prepared: Prepared, began: float) -> Result:
 def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: str, checkpoint: Path | None):
     import torch
 
-    from mmkit.batches import Batches
+    from mmkit.batches.curriculum import Curriculum
     from mmkit.fit import History, Recipe, fit
     from mmkit.models.graphvqa import Answering, step
 
@@ -173,9 +177,11 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
     model = Answering(build(trial.method, prepared, s), prepared.store)
     if trial.method == "gat_random":
         return model.eval(), History(losses=[{"loss": 0.0}])
-    batches = Batches(prepared.parts["train"], s["batch_size"], shuffle=True, seed=trial.seed)
+    epochs = s["epochs_hops0"] if trial.world == "null:hops0" else s["epochs"]
+    level, stages = difficulty(prepared.splits["train"]), (0,) * s["easy_epochs"]
+    batches = Curriculum(prepared.parts["train"], s["batch_size"], level, stages, seed=trial.seed)
     recipe = Recipe(
-        s["epochs"],
+        epochs,
         s["learning_rate"],
         s["learning_rate"],
         weight_decay=s["weight_decay"],
@@ -192,7 +198,7 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
         batches,
         recipe,
         device=device,
-        checkpoint=checkpoint if len(batches) * s["epochs"] > LONG else None,
+        checkpoint=checkpoint if len(batches) * epochs > LONG else None,
         every=LONG,
         judge=_judge(prepared) if s["judge"] else None,
     )
@@ -272,7 +278,7 @@ def across(results: dict[Trial, Result]) -> dict[Trial, Rows]:
             there = [scores[p][name] for p in peers if name in scores[p]]
             return own[name] - max(there) if name in own and there else None
 
-        kinds = ["accuracy_query", "accuracy_choose", "accuracy_logical", "accuracy_compare"]
+        kinds = [f"accuracy_{name}" for name in STRUCTURAL if name != "verify"]
         leads = {
             "relation_lead": lead("accuracy_rel"),
             "verify_lead": lead("accuracy_verify"),

@@ -8,7 +8,7 @@ from unittest import mock
 
 from mmkit import readers
 from mmkit.readers import csv_tables
-from tests.readers import bad_films, bad_pairs
+from tests.readers import bad_captions, bad_films, bad_gqa, bad_pairs
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 Case = tuple[str, str, Callable[[Path], None]]
@@ -76,6 +76,7 @@ FILES = {
     "inside_superhost": ("inside_airbnb", "airbnb/bad_inside_superhost", "'yes' where t or f belongs"),
     "inside_summary": ("inside_airbnb", "airbnb/bad_inside_summary", "the summary file instead of the detailed one"),
     **bad_pairs.FILES,
+    **bad_captions.FILES,
 }
 
 
@@ -143,6 +144,7 @@ CASES: list[Case] = [
     ("not_found", "a data folder without this data set", not_found),
     *bad_pairs.CASES,
     *bad_films.CASES,
+    *bad_gqa.CASES,
 ]
 
 

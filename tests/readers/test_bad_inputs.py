@@ -8,7 +8,7 @@ import pytest
 
 from mmkit.errors import DataError
 from mmkit.readers import airbnb
-from tests.readers.bad_films import EXPECTED as EXPECTED_OF_FILMS
+from tests.readers import bad_captions, bad_films, bad_gqa
 from tests.readers.bad_inputs import CASES, FILES, FIXTURES, shown
 
 AGAIN = "fetch it again"
@@ -129,7 +129,9 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
     "words_blank": ("EN-MEN-TR-3k.txt: holds no pair of words, expected one per line", [], AGAIN),
     "words_page": ("EN-SIMLEX-999.txt:1: starts with '<!doctype html', expected a pair of words; this is a web page", [], "sign in"),
     "not_found": ("airbnb: not found in DATA and two levels below it, expected 'cleansed_listings_dec18.csv'", [], GET + "airbnb.py --to FOLDER"),
-    **EXPECTED_OF_FILMS,
+    **bad_films.EXPECTED,
+    **bad_captions.EXPECTED,
+    **bad_gqa.EXPECTED,
 }  # fmt: skip
 
 
@@ -159,7 +161,6 @@ def test_every_bad_fixture_is_a_case_and_every_case_is_expected():
     ids = [id for id, _, _ in CASES]
     assert len(set(ids)) == len(ids)
     assert set(ids) == set(EXPECTED) | {"inside_summary"}
-    folders = ("clothing", "petfinder", "airbnb", "multi30k", "iwslt14", "wmt14", "word_similarity")
-    on_disk = {f"{folder}/{path.name}" for folder in folders for path in (FIXTURES / folder).glob("bad_*")}
+    on_disk = {f"{path.parent.name}/{path.name}" for folder in FIXTURES.iterdir() for path in folder.glob("bad_*")}
     assert {path for _, path, _ in FILES.values()} == on_disk
     assert all(what for _, what, _ in CASES)

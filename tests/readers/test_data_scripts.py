@@ -43,6 +43,10 @@ def test_what_needs_a_login_is_explained(name, tmp_path):
         ("mmimdb", "1. open https://archive.org/details/mmimdb"),
         ("moviescope", "1. open https://www.paolacascante.com/research/moviescope.html"),
         ("mosi", "2. in it: git checkout 699dcc55e2fd"),
+        ("gqa", "1. open https://cs.stanford.edu/people/dorarad/gqa/download.html"),
+        ("coco_captions", "1. open https://cocodataset.org/#download"),
+        ("karpathy", "caption_datasets.zip"),
+        ("flickr8k", "1. open https://hockenmaier.cs.illinois.edu/8k-pictures.html"),
     ],
 )
 def test_what_is_fetched_by_hand_is_explained(name, step, tmp_path):
@@ -64,8 +68,15 @@ def test_parts_are_compared_with_the_published_ones():
         "pairs in test: 2, expected 1,000",
     ]
     assert told[4].endswith("expected 0f09b1df18194211")
-    done = script("men", "--to", FIXTURES / "word_similarity/good")
-    assert (done.returncode, "2 records, expected 3,000" in done.stdout) == (3, True)
+    for name, folder, different in [
+        ("men", "word_similarity", "2 records, expected 3,000"),
+        ("gqa", "gqa", "graphs of train: 2, expected 74,942"),
+        ("coco_captions", "coco_captions", "pictures in train: 3, expected 118,287"),
+        ("karpathy", "karpathy", "pictures of restval, in train: 1, expected 30,504"),
+        ("flickr8k", "flickr8k", "pictures in no list, left out: 1, expected 92"),
+    ]:
+        done = script(name, "--to", FIXTURES / folder / "good")
+        assert (done.returncode, f"not the complete published set: {different}\n" in done.stdout) == (3, True), name
 
 
 def test_a_file_with_another_hash_is_not_kept(tmp_path):

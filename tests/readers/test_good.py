@@ -9,7 +9,7 @@ import zipfile
 import pyarrow as pa
 import pytest
 
-from mmkit import readers
+from mmkit import papers, readers
 from mmkit.errors import DataError, SettingsError
 from mmkit.readers import airbnb, amenities, inside_airbnb
 from tests.readers.bad_inputs import FIXTURES
@@ -245,11 +245,14 @@ def test_every_reader_is_registered_whole_and_an_unknown_name_suggests_the_neare
         "multi30k": "translation", "iwslt14": "translation", "wmt14": "translation",
         "simlex999": "translation", "men": "translation", "mturk771": "translation",
         "mmimdb": "movies", "moviescope": "movies", "mosi": "movies",
+        "gqa": "scenes", "coco_captions": "scenes", "karpathy": "scenes", "flickr8k": "scenes",
     }  # fmt: skip
-    paper = {"translation": "08_fixed_targets", "movies": "02_mult_gmu"}
+    usual = {"translation": "08_fixed_targets", "movies": "02_mult_gmu", "scenes": "08_fixed_targets"}
+    others = {"mmimdb": "01_pmmo", "gqa": "11_graphvqa"}
     assert all(reader.name == name for name, reader in readers.READERS.items())
     for name, reader in readers.READERS.items():
-        assert reader.papers == ("01_pmmo" if name == "mmimdb" else paper.get(reader.stands_in_for, "05_tabular"),), name
+        assert reader.papers == (others.get(name, usual.get(reader.stands_in_for, "05_tabular")),), name
+        assert [papers.find(slug).slug for slug in reader.papers] == list(reader.papers), name
     with pytest.raises(SettingsError, match="did you mean 'clothing'"):
         readers.find("cloting")
 

@@ -8,7 +8,7 @@ from mmkit.models.graphvqa.model import INSTRUCTIONS, RELEASED, VARIANTS, GraphV
 from mmkit.models.graphvqa.question import InstructionDecoder, QuestionEncoder
 from mmkit.models.graphvqa.scene_encoder import SceneEncoder
 from mmkit.models.graphvqa.stacks import Stack
-from mmkit.models.graphvqa.training import Answering, outputs, step
+from mmkit.models.graphvqa.training import Answering, outputs, step, widen
 
 __all__ = [
     "INSTRUCTIONS",
@@ -24,4 +24,5 @@ __all__ = [
     "alone",
     "outputs",
     "step",
+    "widen",
 ]

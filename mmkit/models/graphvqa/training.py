@@ -12,6 +12,19 @@ from mmkit.batches.graphs import GraphStore
 from mmkit.models.graphvqa.model import GraphVQA
 
 
+def widen(model: nn.Module) -> None:
+    """Linear layers start as He et al. (2015) have them for ReLU, with zero biases.
+
+    Question and nodes meet as the product of two perceptrons' outputs (eq. 10): from torch's own, smaller start that product is
+    nearly zero, and a small model waits long before the gate's gradient is worth anything.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
 class Answering(nn.Module):
     """A model and all graphs its questions are about: what `mmkit.fit` trains and predicts with.
 

@@ -19,27 +19,20 @@ from mmkit.worlds.scenes.streams import uniforms
 CATEGORIES = ("man", "dog", "chair", "car", "box", "cup", "apple", "hat")
 COLOURS = ("red", "blue", "green", "yellow", "black", "white")
 RELATIONS = ("holding", "watching", "covering", "near", "behind", "above")
-ANSWERS = tuple(sorted((*CATEGORIES, *COLOURS, "no", "yes")))
+ANSWERS = tuple(sorted((*COLOURS, "no", "yes")))
 THINGS = 6
 DENSITY = 0.4  # of arrows among ordered pairs: two arrive at each thing
 UNIQUE = 0.3  # share of graphs in which all categories differ; elsewhere they repeat, and fewer things can be named
-HOPS = (0.3, 0.4, 0.3)  # shares of questions that follow 0, 1, 2 relations
+HOPS = (0.4, 0.6)  # shares of questions that follow 0, 1, ... relations
 HARD = 0.7  # share of wrong colours that another thing of the graph has
-FORMS = ("color", "name", "verify", "choose", "logical", "compare")
-FORM_SHARES = (0.45, 0.10, 0.18, 0.12, 0.08, 0.07)
-STRUCTURAL = {
-    "color": "query",
-    "name": "query",
-    "verify": "verify",
-    "choose": "choose",
-    "logical": "logical",
-    "compare": "compare",
-}
+FORMS = ("color", "verify", "choose")  # what color is it? is it red? is it red or blue?
+FORM_SHARES = (0.7, 0.15, 0.15)
+STRUCTURAL = {"color": "query", "verify": "verify", "choose": "choose"}
 CATEGORY, COLOUR, RELATION = len(CATEGORIES), len(COLOURS), len(RELATIONS)
 # Where each concern reads its share of a graph's random numbers.
-_ARROWS, _TAKEN = slice(0, 36), slice(36, 72)
+_ARROWS, _LABELS = slice(0, 36), slice(36, 72)
 _COLOURS, _CATEGORIES, _ORDER = slice(72, 78), slice(78, 84), slice(84, 92)
-_DRAWS = 104  # 92 and later: uniqueness, form, hops, chain, coin, two wrong answers, order of options, two things
+_DRAWS = 100  # from 92 on: uniqueness, form, hops, chain, coin, two for a wrong colour
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Asked:
     chain: NDArray[np.int64]
     relations: NDArray[np.int64]
     answer: NDArray[np.int64]  # numbers of ANSWERS
-    options: NDArray[np.int64]  # (N, 2): what is said after the reference: colours, categories or things; -1 for nothing
+    options: NDArray[np.int64]  # (N, 2): the colours that are offered, -1 for none
 
 
 def draw(seed: int, split: str, first: int, count: int, hops: tuple[float, ...] = HOPS) -> tuple[Graphs, Asked]:
@@ -75,13 +68,7 @@ def draw(seed: int, split: str, first: int, count: int, hops: tuple[float, ...] 
     graphs = _graphs(u)
     form = np.searchsorted(np.cumsum(FORM_SHARES)[:-1], u[:, 93], side="right")
     wanted = np.searchsorted(np.cumsum(hops)[:-1], u[:, 94], side="right")
-    form = np.where(
-        (FORMS[1] == np.array(FORMS)[form]) & (wanted == 0), 0, form
-    )  # no question: it has been named
-    wanted = np.where(form >= 4, 0, wanted)
-    chain, relations, reached = _chains(graphs, wanted, u[:, 95])
-    form = np.where((form == 1) & (reached == 0), 0, form)
-    return _ask(graphs, form, reached, chain, relations, u)
+    return graphs, _ask(graphs, form, *_chains(graphs, wanted, u[:, 95]), u)
 
 
 def _graphs(u: NDArray) -> Graphs:
@@ -95,7 +82,7 @@ def _graphs(u: NDArray) -> Graphs:
     none = ~alone.any(axis=1)
     category[none, 0] = missing.argmax(axis=1)[none]
     there = (u[:, _ARROWS].reshape(n, THINGS, THINGS) < DENSITY) & ~np.eye(THINGS, dtype=bool)
-    label = (u[:, _TAKEN].reshape(n, THINGS, THINGS) * RELATION).astype(int)
+    label = (u[:, _LABELS].reshape(n, THINGS, THINGS) * RELATION).astype(int)
     return Graphs(category, (u[:, _COLOURS] * COLOUR).astype(int), np.where(there, label, -1))
 
 
@@ -142,40 +129,20 @@ def _chains(graphs: Graphs, wanted: NDArray, pick: NDArray) -> tuple[NDArray, ND
     return chain, relations, reached
 
 
-def _ask(graphs: Graphs, form: NDArray, hops: NDArray, chain: NDArray, relations: NDArray, u: NDArray) -> tuple[Graphs, Asked]:
-    """What is asked of the last thing of each chain, and the answer. A coin says yes or no before the wrong option is drawn."""
-    n, rows = len(graphs), np.arange(len(graphs))
-    category, colour, coin = graphs.category, graphs.colour.copy(), u[:, 96] < 0.5
-    last = chain[rows, hops]
-    second = _another(_alone(category), chain[:, 0], u[:, 97])
-    form = np.where((form == 5) & (second < 0), 2, form)
-    same = colour[rows, last]
-    compare = form == 5  # the two things get equal or different colours as the coin says
-    different = (same + 1 + (u[:, 98] * (COLOUR - 1)).astype(int)) % COLOUR
-    colour[compare, second[compare]] = np.where(coin, same, different)[compare]
-    wrong = _wrong_colour(colour, same, u[:, 98], u[:, 99])
-    options = np.full((n, 2), -1)
-    options[form == 2, 0] = np.where(coin, same, wrong)[form == 2]
-    pair = np.where(coin[:, None], np.stack([same, wrong], 1), np.stack([wrong, same], 1))
-    options[form == 3] = pair[form == 3]
-    present = (category[:, :, None] == np.arange(CATEGORY)).any(axis=1)
-    one = _nth_set(present, u[:, 100])
-    others = present.copy()
-    others[rows, one] = False
-    two = np.where(coin, _nth_set(others, u[:, 101]), _nth_set(~present, u[:, 101]))
-    swap = u[:, 102] < 0.5
-    options[form == 4] = np.where(swap[:, None], np.stack([two, one], 1), np.stack([one, two], 1))[form == 4]
-    options[compare, 0] = second[compare]
-    yes, no = ANSWERS.index("yes"), ANSWERS.index("no")
-    answer = np.where(coin, yes, no)
-    said = np.isin(form, (0, 3))
-    answer[said] = COLOUR_ANSWER[same[said]]
-    answer[form == 1] = CATEGORY_ANSWER[category[rows, last][form == 1]]
-    return Graphs(category, colour, graphs.label), Asked(form, hops, chain, relations, answer, options)
+def _ask(graphs: Graphs, form: NDArray, chain: NDArray, relations: NDArray, hops: NDArray, u: NDArray) -> Asked:
+    """What is asked of the last thing of each chain, and the answer. A coin says yes or no before a wrong colour is drawn."""
+    rows, coin = np.arange(len(graphs)), u[:, 96] < 0.5
+    right = graphs.colour[rows, chain[rows, hops]]
+    wrong = _wrong_colour(graphs.colour, right, u[:, 97], u[:, 98])
+    options = np.full((len(graphs), 2), -1)
+    verify, choose = form == FORMS.index("verify"), form == FORMS.index("choose")
+    options[verify, 0] = np.where(coin, right, wrong)[verify]
+    options[choose] = np.where(coin[:, None], np.stack([right, wrong], 1), np.stack([wrong, right], 1))[choose]
+    yes_or_no = np.where(coin, ANSWERS.index("yes"), ANSWERS.index("no"))
+    return Asked(form, hops, chain, relations, np.where(verify, yes_or_no, COLOUR_ANSWER[right]), options)
 
 
 COLOUR_ANSWER = np.array([ANSWERS.index(c) for c in COLOURS])
-CATEGORY_ANSWER = np.array([ANSWERS.index(c) for c in CATEGORIES])
 
 
 def _nth_set(mask: NDArray[np.bool_], pick: NDArray) -> NDArray[np.int64]:
@@ -183,12 +150,6 @@ def _nth_set(mask: NDArray[np.bool_], pick: NDArray) -> NDArray[np.int64]:
     count = mask.sum(axis=1)
     nth = np.minimum((pick * count).astype(int), count - 1)
     return np.where(count > 0, (mask.cumsum(axis=1) > nth[:, None]).argmax(axis=1), -1)
-
-
-def _another(mask: NDArray[np.bool_], but: NDArray, pick: NDArray) -> NDArray[np.int64]:
-    mask = mask.copy()
-    mask[np.arange(len(mask)), but] = False
-    return _nth_set(mask, pick)
 
 
 def _wrong_colour(colour: NDArray, right: NDArray, pick: NDArray, hard: NDArray) -> NDArray[np.int64]:

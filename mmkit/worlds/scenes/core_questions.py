@@ -10,7 +10,6 @@ from mmkit.schema import GRAPH, GraphQuestionSchema
 from mmkit.worlds.scenes.core import (
     ANSWERS,
     CATEGORIES,
-    CATEGORY_ANSWER,
     COLOUR,
     COLOUR_ANSWER,
     COLOURS,
@@ -24,10 +23,9 @@ from mmkit.worlds.scenes.core import (
     offered,
 )
 from mmkit.worlds.scenes.streams import uniforms
-from mmkit.worlds.scenes.vocabulary import article
 
 SCHEMA = GraphQuestionSchema("core", ANSWERS)
-COLOR, NAME, VERIFY, CHOOSE, LOGICAL, COMPARE = range(len(FORMS))
+COLOR, VERIFY, CHOOSE = range(len(FORMS))
 YES, NO = ANSWERS.index("yes"), ANSWERS.index("no")
 
 
@@ -84,14 +82,11 @@ def question_table(graphs: Graphs, asked: Asked, split: str, first: int, part: s
 
 def _questions(graphs: Graphs, asked: Asked, ids: NDArray, at: NDArray, part: str, entails: list, balanced: bool) -> pa.Table:
     n, form = len(graphs), asked.form
-    semantic = np.where(asked.hops > 0, "rel", np.where(form == LOGICAL, "obj", "attr"))
     forms = np.array(FORMS)[form]
-    kinds = {"yes or no": ["no", "yes"], "color": sorted(COLOURS), "name": sorted(CATEGORIES)}
-    kind = np.where(np.isin(form, (VERIFY, LOGICAL, COMPARE)), "yes or no", np.where(form == NAME, "name", "color"))
-    two = np.sort(asked.options, axis=1)
+    kinds = {COLOR: sorted(COLOURS), VERIFY: ["no", "yes"]}
     valid = [
-        sorted((COLOURS[a], COLOURS[b])) if f == CHOOSE else kinds[k]
-        for f, k, (a, b) in zip(form.tolist(), kind.tolist(), two.tolist(), strict=True)
+        sorted((COLOURS[a], COLOURS[b])) if f == CHOOSE else kinds[f]
+        for f, (a, b) in zip(form.tolist(), asked.options.tolist(), strict=True)
     ]
     columns = {
         "id": pa.array(ids.tolist()),
@@ -99,13 +94,13 @@ def _questions(graphs: Graphs, asked: Asked, ids: NDArray, at: NDArray, part: st
         "question": pa.array(words(graphs, asked)),
         "answer": pa.array(asked.answer.astype(np.int64)),
         "structural": pa.array([STRUCTURAL[f] for f in forms]),
-        "semantic": pa.array(semantic.tolist()),
+        "semantic": pa.array(np.where(asked.hops > 0, "rel", "attr").tolist()),
         "detailed": pa.array([f"{f}{h}" for f, h in zip(forms, asked.hops, strict=True)]),
-        "group": pa.array(np.where(form == COLOR, "color", np.where(form == NAME, "name", "")).tolist()),
+        "group": pa.array(np.where(form == COLOR, "color", "").tolist()),
         "entailed": pa.array(entails, pa.list_(pa.string())),
         "balanced": pa.array(np.full(n, balanced)),
         "valid": pa.array(valid, pa.list_(pa.string())),
-        "plausible": pa.array(valid, pa.list_(pa.string())),  # every color and every category occurs on everything here
+        "plausible": pa.array(valid, pa.list_(pa.string())),  # every color occurs on everything here
         "part": pa.array([part] * n),
     }
     return pa.table(columns, schema=SCHEMA.arrow)
@@ -115,33 +110,24 @@ def words(graphs: Graphs, asked: Asked) -> list[str]:
     """The questions."""
     anchor = graphs.category[np.arange(len(graphs)), asked.chain[:, 0]]
     texts = []
-    for form, hops, first, relations, options, category in zip(
-        asked.form.tolist(), asked.hops.tolist(), anchor.tolist(), asked.relations.tolist(), asked.options.tolist(),
-        graphs.category.tolist(), strict=True,
-    ):  # fmt: skip
+    for form, hops, first, relations, (a, b) in zip(
+        asked.form.tolist(), asked.hops.tolist(), anchor.tolist(), asked.relations.tolist(), asked.options.tolist(), strict=True
+    ):
         reference = f"the {CATEGORIES[first]}"
         for relation in relations[:hops]:
             reference = f"the thing {RELATIONS[relation]} {reference}"
-        a, b = options
         if form == COLOR:
             texts.append(f"what color is {reference}?")
-        elif form == NAME:
-            texts.append(f"what is {reference}?")
         elif form == VERIFY:
             texts.append(f"is {reference} {COLOURS[a]}?")
-        elif form == CHOOSE:
-            texts.append(f"is {reference} {COLOURS[a]} or {COLOURS[b]}?")
-        elif form == LOGICAL:
-            one, two = CATEGORIES[a], CATEGORIES[b]
-            texts.append(f"is there {article(one)} {one} and {article(two)} {two}?")
         else:
-            texts.append(f"are {reference} and the {CATEGORIES[category[a]]} the same color?")
+            texts.append(f"is {reference} {COLOURS[a]} or {COLOURS[b]}?")
     return texts
 
 
 def _entailed(graphs: Graphs, asked: Asked) -> list[tuple[NDArray, Asked]]:
     """What follows from a right answer about a color: it is that color; it is not another one; it is that one of two."""
-    rows = np.flatnonzero(np.isin(asked.form, (COLOR, VERIFY, CHOOSE)))
+    rows = np.arange(len(graphs))
     last = asked.chain[rows, asked.hops[rows]]
     right = graphs.colour[rows, last]
     said = asked.options[rows]
@@ -167,25 +153,16 @@ def _entailed(graphs: Graphs, asked: Asked) -> list[tuple[NDArray, Asked]]:
 
 
 def _truth(graphs: Graphs, asked: Asked) -> pa.Table:
-    two = np.isin(asked.form, (LOGICAL, COMPARE))
-    steps = []
-    for form, hops, chain, options, category in zip(
-        asked.form.tolist(), asked.hops.tolist(), asked.chain.tolist(), asked.options.tolist(), graphs.category.tolist(),
-        strict=True,
-    ):  # fmt: skip
-        if form == LOGICAL:
-            steps.append([[i for i, c in enumerate(category) if c == wanted] for wanted in options])
-        elif form == COMPARE:
-            steps.append([chain[:1], options[:1]])
-        else:
-            steps.append([[thing] for thing in chain[: hops + 1]])
+    steps = [
+        [[thing] for thing in chain[: hops + 1]] for hops, chain in zip(asked.hops.tolist(), asked.chain.tolist(), strict=True)
+    ]
     count = np.char.count(words(graphs, asked), " ") + 1
     return pa.table(
         {
             "steps": pa.array(steps, pa.list_(pa.list_(pa.int32()))),
             "hops": pa.array(asked.hops.astype(np.int8)),
             "words": pa.array(count.astype(np.int16)),
-            "chance": pa.array(np.where(two, 1.0, chance(graphs, asked)).astype(np.float32)),
+            "chance": pa.array(chance(graphs, asked).astype(np.float32)),
         }
     )
 
@@ -200,19 +177,17 @@ def chance(graphs: Graphs, asked: Asked) -> NDArray[np.float64]:
     arrow = graphs.label >= 0
     only = (1 - 1 / RELATION) ** (arrow.sum(axis=1) - 1.0)  # (N, 6): that one arriving arrow has a label of its own
     anchor = asked.chain[:, 0]
-    first = arrow[rows, :, anchor].astype(float)  # (N, thing)
-    second = np.einsum("nm,nm,ntm->nt", first, only, arrow.astype(float))
-    second[rows, anchor] = 0
-    zero = np.zeros((n, THINGS))
-    zero[rows, anchor] = 1
-    weight = np.where((asked.hops == 0)[:, None], zero, np.where((asked.hops == 1)[:, None], first, second))
+    weight = np.zeros((n, THINGS))
+    weight[rows, anchor] = 1
+    for step in range(1, int(asked.hops.max(initial=0)) + 1):  # through so many arrows, never back to the thing named
+        further = np.einsum("nm,nm,ntm->nt", weight, only, arrow.astype(float))
+        further[rows, anchor] = 0
+        weight = np.where((asked.hops >= step)[:, None], further, weight)
     score = np.zeros((n, len(ANSWERS)))
     wrong = offered(graphs.colour)  # (N, right, wrong): how likely this wrong color is offered
     right = np.zeros((n, COLOUR))
     for thing in range(THINGS):
         np.add.at(right, (rows, graphs.colour[:, thing]), weight[:, thing])
-        named = asked.form == NAME
-        np.add.at(score, (rows[named], CATEGORY_ANSWER[graphs.category[named, thing]]), weight[named, thing])
     form, (a, b) = asked.form, asked.options.T
     score[np.ix_(form == COLOR, COLOUR_ANSWER)] = right[form == COLOR]
     at = np.flatnonzero(form == VERIFY)

@@ -138,10 +138,8 @@ def steps(draft: Draft, groups: tuple[tuple[int, ...], ...] = ()) -> tuple[tuple
 
 
 def spelled(made: Program) -> str:
-    """The program in one line, as GQA's `semanticStr`: "select: cup (3)->filter color: red [0]->exist: ? [1]"."""
-    return "->".join(
-        f"{s.operation}: {s.argument}" + (f" [{','.join(map(str, s.dependencies))}]" if s.dependencies else "") for s in made
-    )
+    """The program in one line, as GQA's `semanticStr`: "select: cup (3)->select: hat (5)->same color:  [0, 1]"."""
+    return "->".join(f"{s.operation}: {s.argument}" + (f" {list(s.dependencies)}" if s.dependencies else "") for s in made)
 
 
 def _refer(made: list[Step], reference: Reference, ids: list[str]) -> int:

@@ -50,7 +50,9 @@ STATES_OF: dict[str, tuple[str, ...]] = {
 }
 WRITTEN = ("media", "container", "clothing", "vehicle")  # kinds that may carry text; the bottle does, too
 
-# Where the object of a relation lies. Within a slot the relation is drawn without a look at the boxes: they cannot tell it.
+# Where the object of a relation lies, told from its subject: in its hand, under its feet ("top": the subject is on top of it),
+# or above it ("under": the subject hangs under it). Within a slot the relation is drawn without a look at the boxes: they cannot
+# tell it.
 SLOTS: dict[str, tuple[str, ...]] = {
     "hand": ("holding", "carrying", "playing with"),
     "top": ("sitting on", "standing on", "walking on", "riding", "lying on"),

@@ -37,7 +37,7 @@ CASES = [
     ),
     (
         Draft("logicalAttr", "no", (MAN,), "", ("white", "sitting"), "and", focus=(0,)), ((0,),),
-        "select: man (i0)->verify color: white [0]->verify state: sitting [0]->and:  [1,2]",
+        "select: man (i0)->verify color: white [0]->verify state: sitting [0]->and:  [1, 2]",
         "is the man white and sitting?",
     ),
     (
@@ -77,12 +77,12 @@ CASES = [
     ),
     (
         Draft("logicalExist", "yes", options=("red cup", "kite"), name="or"), ((3,), ()),
-        "select: cup (i3)->filter color: red [0]->exist: ? [1]->select: kite (-)->exist: ? [3]->or:  [2,4]",
+        "select: cup (i3)->filter color: red [0]->exist: ? [1]->select: kite (-)->exist: ? [3]->or:  [2, 4]",
         "do you see a red cup or a kite?",
     ),
     (
         Draft("same", "no", (MAN, RED), "color", focus=(0, 3)), ((0,), (3,)),
-        "select: man (i0)->select: cup (i3)->filter color: red [1]->same color:  [0,2]",
+        "select: man (i0)->select: cup (i3)->filter color: red [1]->same color:  [0, 2]",
         "are the man and the red cup of the same color?",
     ),
     (
