@@ -1,15 +1,16 @@
-"""What the translation paper published, and that its claims, worlds and settings fit together."""
+"""What the paper on fixed target rows published, and that its claims, worlds and settings fit together."""
 
 import pytest
 
 from mmkit.claims import Claim
 from mmkit.papers import PROFILES, find
 from mmkit.study.settings import check_sources, resolve
-from mmkit.trials.fixed_targets import HEADS, REFERENCES, width, world
+from mmkit.trials.fixed_targets import HEADS, REFERENCES, applies, width, world
 
 PAPER = find("08")
 CLAIMS = {claim["id"]: claim for claim in PAPER.claims}
-TINY = {"world_records": 40, "world_lemmas": 120}
+TINY = {"world_records": 40, "world_lemmas": 120, "world_scenes": 40}
+CAPTIONERS = {"tell": "Tell", "attend": "Attend"}
 
 
 def settings(**changed):
@@ -48,7 +49,7 @@ def test_three_percentages_are_rounded_up_and_one_is_wrong():
     assert [m for m, (x, p) in exact.items() if p not in (int(x), int(x) + 1)] == ["WMT-14 EN-DE"]
 
 
-@pytest.mark.parametrize("data", PAPER.facts["data"])
+@pytest.mark.parametrize("data", [name for name in PAPER.facts["data"] if name not in CAPTIONERS])
 def test_a_data_set_knows_its_row_of_table_2(data):
     facts = PAPER.facts["data"][data]
     name, way = facts["published_as"].rsplit(" ", 1)
@@ -58,12 +59,22 @@ def test_a_data_set_knows_its_row_of_table_2(data):
     assert PAPER.printed(data) == {"bleu": {m: there[m] for m in ("learned", "tied", "fixed")}}
 
 
+@pytest.mark.parametrize("data", CAPTIONERS)
+def test_a_captioner_knows_its_rows_of_table_1(data):
+    label = CAPTIONERS[data]
+    rows = {"learned": row("1", label), "tied": row("1", f"{label}-Tied"), "fixed": row("1", f"{label}-Fixed")}
+    columns = {"bleu": "bleu4", "bleu3": "bleu3", "vocabulary_used": "vocab_used", "rouge_l": "rouge_l"}
+    assert PAPER.printed(data) == {metric: {m: rows[m][column] for m in rows} for metric, column in columns.items()}
+    assert PAPER.printed(data)["vocabulary_used"]["fixed"] == {"tell": 1378, "attend": 1026}[data]
+
+
 @pytest.mark.parametrize("id", CLAIMS)
 def test_a_claim_names_what_exists(id):
     claim = Claim.from_facts(CLAIMS[id])
     assert claim.metric in PAPER.facts["metrics"] or claim.kind == "exact"
-    assert claim.data in ("en_de", "de_en")
+    assert claim.data in (CAPTIONERS if id.startswith("K") else ("en_de", "de_en"))
     assert {claim.better, claim.worse} <= {*HEADS, ""}
+    assert all(applies(method, claim.data) for method in (claim.better, claim.worse) if method)
     if claim.kind != "exact":
         assert claim.direction == PAPER.facts["metrics"][claim.metric]["direction"]
         for name in claim.worlds or (claim.world, *([claim.null] if claim.null else [])):
@@ -80,6 +91,13 @@ def test_a_claim_names_what_exists(id):
         ("C4", row("1", "Tell-Fixed")["vocab_used"], row("1", "Tell")["vocab_used"]),
         ("C5", row("2", "Multi30k", "EN-DE")["fixed"], row("2", "Multi30k", "EN-DE")["tied"]),
         ("C6", row("3", "Multi30K EN-DE")["fixed"], row("3", "Multi30K EN-DE")["learned"]),
+        ("K1", row("1", "Tell")["bleu4"], row("1", "Tell-Fixed")["bleu4"]),
+        ("K1b", row("1", "Attend")["bleu4"], row("1", "Attend-Fixed")["bleu4"]),
+        ("K2", row("1", "Tell-Fixed")["vocab_used"], row("1", "Tell")["vocab_used"]),
+        ("K2b", row("1", "Attend-Fixed")["vocab_used"], row("1", "Attend")["vocab_used"]),
+        ("K4", row("1", "Tell-Tied")["bleu4"], row("1", "Tell-Fixed")["bleu4"]),
+        ("K4b", row("1", "Attend-Tied")["bleu4"], row("1", "Attend-Fixed")["bleu4"]),
+        ("K5", row("1", "Attend")["bleu4"], row("1", "Tell")["bleu4"]),
         ("C9", row("4", "MultiK30 DE-EN")["simlex999_target"], row("4", "MultiK30 DE-EN")["simlex999_input"]),
     ],
 )
@@ -122,6 +140,25 @@ def test_the_paper_profile_is_the_papers_recipe():
     size = PAPER.facts["exact"]["sizes"]["multi30k"]
     assert (got["embedding_dim"], got["hidden_dim"], got["context_dim"]) == (size["embedding"], size["hidden"], size["context"])
     assert (got["network"], got["decay"], got["draw"]) == ("bahdanau", "plateau", "uniform")
+    assert got["caption_rate"] == got["caption_fixed_rate"] == h["captioning_learning_rate"]
+    for name in ("min_count", "batch_size"):
+        assert got[f"caption_{name}"] == h[f"captioning_{'min_word_count' if name == 'min_count' else name}"]
+    assert got["caption_beam"] == h["captioning_beam_size"]
+    assert (got["lr_factor"], got["lr_patience"]) == (h["captioning_lr_factor"], h["captioning_lr_patience_epochs"])
+    assert got["stop_patience"] == h["captioning_stop_patience_epochs"]
+    assert got["caption_dim"] == PAPER.facts["exact"]["sizes"]["captioning"]["width"]
+    assert got["meteor"]
+
+
+@pytest.mark.parametrize("profile", ["smoke", "lab"])
+def test_small_profiles_need_no_java(profile):
+    assert not resolve(PAPER, profile, "world")["meteor"].value
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_real_captions_are_asked_for_by_name_because_they_need_features(profile):
+    assert resolve(PAPER, profile, "real")["datasets"].value == ["de_en", "en_de"]
+    assert set(CAPTIONERS) <= set(resolve(PAPER, profile, "world")["datasets"].value)
 
 
 def test_the_null_control_without_room_is_narrower_than_every_profile():

@@ -17,7 +17,7 @@ from scipy import stats
 
 from mmkit import plots
 from mmkit.errors import DataError
-from mmkit.plots import arrows, graphs
+from mmkit.plots import answers, arrows, graphs
 from mmkit.plots.style import BLUE, GREY, ORANGE
 from mmkit.worlds.scenes import core_data
 from tests.test_plots import assert_readable, bars, lines
@@ -171,7 +171,9 @@ def test_graphs_of_all_sizes_stay_readable(n: int, edges: int):
     graph = picture(n, edges) if n > 1 else alone
     ax = graphs.scene_graph(graph, gates=np.linspace(0, 1, n))
     boxes = [graphs._box(t) for t in nodes(ax)]
-    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    boxes += [p.get_window_extent() for p in ax.patches if isinstance(p, Rectangle)][::2]
+    names = [t.get_window_extent() for t in ax.texts[n:]]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes + names) for b in [*boxes, *names][:i])
     assert len(drawn(ax)) == edges
     assert_readable(ax)
 
@@ -193,6 +195,8 @@ def test_drawing_on_given_axes():
     assert graphs.scene_graph(THREE, axes[1]) is axes[1]
     assert plt.get_fignums() == before
     assert not axes[0].texts
+    part = plt.figure(layout="constrained").subfigures(1, 2)[0]
+    assert len(drawn(graphs.scene_graph(THREE, part.subplots()))) == 4
 
 
 # Steps
@@ -278,7 +282,7 @@ def accuracies(x: str, levels: list) -> pd.DataFrame:
 
 def test_accuracy_by_hops_is_a_line_with_intervals():
     frame = accuracies("hops", [0, 1, 3])
-    ax = graphs.accuracy_by(frame, "hops", "relations to follow")
+    ax = answers.accuracy_by(frame, "hops", "relations to follow")
     for k, (method, shift) in enumerate((("GAT", -0.05), ("GCN", 0.05))):
         points, segments = bars(ax)[method]
         mean = frame[frame["method"] == method].groupby("hops")["value"].mean()
@@ -294,7 +298,7 @@ def test_accuracy_by_hops_is_a_line_with_intervals():
 
 def test_accuracy_by_type_is_points_in_the_given_order():
     frame = accuracies("kind", ["verify", "query", "choose"])
-    ax = graphs.accuracy_by(frame[frame["seed"] == 0], "kind", "structural type")
+    ax = answers.accuracy_by(frame[frame["seed"] == 0], "kind", "structural type")
     assert [t.get_text() for t in ax.get_xticklabels()] == ["verify", "query", "choose"]
     np.testing.assert_allclose(bars(ax)["GCN"][0], [[0.05, 90], [1.05, 75], [2.05, 60]])
     assert all(c[0].get_linestyle() == "None" for c in ax.containers)
@@ -310,7 +314,7 @@ def some_ranks() -> pd.DataFrame:
 
 
 def test_ranking_counts_pairs_that_change_places():
-    static, moving = graphs.ranking(some_ranks())
+    static, moving = answers.ranking(some_ranks())
     assert static.get_title() == "additive: 0 of 3 pairs change places"
     assert moving.get_title() == "mlp: 3 of 3 pairs change places"
     assert {k: v[:, 1].tolist() for k, v in lines(static).items()} == {"cup": [3] * 3, "dog": [2] * 3, "man": [1] * 3}
@@ -325,13 +329,13 @@ def test_ranking_counts_pairs_that_change_places():
 def test_one_pair_that_changes_is_one():
     frame = some_ranks()
     frame = frame[(frame["score"] == "mlp") & (frame["instruction"] < 3)]
-    (ax,) = graphs.ranking(frame)
+    (ax,) = answers.ranking(frame)
     assert ax.get_title() == "mlp: 1 of 3 pairs change places"
 
 
 def test_learning_curves_are_means_with_the_range_of_seeds():
     runs = RNG.random((3, 8)) + np.linspace(2, 1, 8)
-    ax = graphs.learning_curves({"GAT": runs, "GCN": [3.0, 2.5]})
+    ax = answers.learning_curves({"GAT": runs, "GCN": [3.0, 2.5]})
     np.testing.assert_allclose(lines(ax)["GAT"], np.c_[np.arange(1, 9), runs.mean(axis=0)])
     np.testing.assert_allclose(lines(ax)["GCN"], [[1, 3], [2, 2.5]])
     (band,) = ax.collections
@@ -345,7 +349,7 @@ def test_learning_curves_are_means_with_the_range_of_seeds():
 
 def test_the_distribution_score_grows_with_the_questions():
     counts = [100, 1000, 10000]
-    ax = graphs.distribution_growth(counts, {"GAT": [0.5, 2, 25], "GCN": [1, 9, 80]})
+    ax = answers.distribution_growth(counts, {"GAT": [0.5, 2, 25], "GCN": [1, 9, 80]})
     np.testing.assert_allclose(lines(ax)["GCN"], np.c_[counts, [1, 9, 80]])
     np.testing.assert_allclose(lines(ax)["as the number of questions"], np.c_[counts, [0.25, 2.5, 25]])
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -366,13 +370,13 @@ BAD = [
     (lambda: graphs.scene_graph(THREE, gold=[3]), "gold names object 3, expected numbers below 3"),
     (lambda: graphs.attention_steps(THREE, [1, 2, 3, 4]), "per_step_edges has shape (4,), expected (steps, edges)"),
     (lambda: graphs.attention_steps(THREE, np.ones((2, 4)), gates=np.ones((1, 3))), "gates are of 1 steps, expected 2"),
-    (lambda: graphs.accuracy_by(pd.DataFrame({"method": ["a"]}), "hops", ""), "frame has no column hops, seed, value"),
-    (lambda: graphs.ranking(some_ranks()[:-1]), "ranks of 'mlp' lack a neighbour under some instruction"),
-    (lambda: graphs.learning_curves({}), "no losses"),
-    (lambda: graphs.learning_curves({"GAT": []}), "losses of 'GAT' have shape (0,), expected (epochs,) or (seeds, epochs)"),
-    (lambda: graphs.distribution_growth([1, 2], {"GAT": [1]}), "values of 'GAT' have shape (1,), expected (2,)"),
-    (lambda: graphs.distribution_growth([1, 2], {"GAT": [1, 0]}), "numbers above 0"),
-    (lambda: graphs.distribution_growth([], {"GAT": []}), "no counts or no values"),
+    (lambda: answers.accuracy_by(pd.DataFrame({"method": ["a"]}), "hops", ""), "frame has no column hops, seed, value"),
+    (lambda: answers.ranking(some_ranks()[:-1]), "ranks of 'mlp' lack a neighbour under some instruction"),
+    (lambda: answers.learning_curves({}), "no losses"),
+    (lambda: answers.learning_curves({"GAT": []}), "losses of 'GAT' have shape (0,), expected (epochs,) or (seeds, epochs)"),
+    (lambda: answers.distribution_growth([1, 2], {"GAT": [1]}), "values of 'GAT' have shape (1,), expected (2,)"),
+    (lambda: answers.distribution_growth([1, 2], {"GAT": [1, 0]}), "numbers above 0"),
+    (lambda: answers.distribution_growth([], {"GAT": []}), "no counts or no values"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Answering on graphs: one graph with where a model looks, step by step; accuracy by kind of question; what metrics hide."""
+"""One graph as a person sees it, and where a model looks on it, step by step."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmkit.errors import DataError
 from mmkit.plots.arrows import Arrow, route, spread
-from mmkit.plots.style import BLUE, GREY, ORANGE, WIDTH, describe, legend_below, legend_right, looks, need, new_axes, over_seeds
+from mmkit.plots.style import BLUE, GREY, ORANGE, WIDTH, describe, new_axes
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
@@ -85,12 +84,9 @@ def attention_steps(
     for t, ax in enumerate(axes):
         gold = gold_steps[t] if t < len(gold_steps) else None
         checked, open_ = _checked(graph, weight[t], gold, None if gates is None else np.asarray(gates)[t])
-        told.append(f"Step {t + 1}: {_draw(ax, graph, checked, float(weight.max()), gold, open_, labels, brief=True)}")
+        told.append(f"Step {t + 1}: {_draw(ax, graph, checked, float(weight.max()), gold, open_, labels, terse=True)}")
     describe(axes[0], f"Attention of {steps} steps on a graph of {len(graph['name'])} objects. {' '.join(told)}")
     return np.array(axes)
-
-
-# --- one graph ------------------------------------------------------------------------------------------------------
 
 
 def _checked(
@@ -127,11 +123,11 @@ def _draw(
     gold: Sequence[int] | None,
     gates: Numbers | None,
     labels: int,
-    brief: bool = False,
+    terse: bool = False,
 ) -> str:
     """Draws the graph; what is to be told of it. most: the weight that is drawn widest, None: the largest there is."""
-    ax.figure.draw_without_rendering()  # now the axes have their final size
-    nodes = _nodes(ax, graph, gold, brief, room=0.0 if gates is None else BAR)
+    ax.get_figure(root=True).draw_without_rendering()  # now the axes have their final size
+    nodes = _nodes(ax, graph, gold, terse, room=0.0 if gates is None else BAR)
     ends = list(zip(graph["source"], graph["target"], strict=True))
     room = 0.0 if gates is None else BAR * ax.figure.dpi / 72
     boxes = np.array([[b.x0, b.y0 - room, b.x1, b.y1] for b in map(_box, nodes)])
@@ -143,13 +139,13 @@ def _draw(
     common = Counter(graph["relation"])
     others = [e for e, (source, target) in enumerate(ends) if source != target]
     rank = sorted(others, key=lambda e: (-share[e], common[graph["relation"][e]], e))
-    _labels(ax, [(arrows[e], graph["relation"][e]) for e in rank[:labels]], nodes, brief)
+    _labels(ax, [(arrows[e], graph["relation"][e]) for e in rank[:labels]], boxes, terse)
     if gates is not None:
         _bars(ax, nodes, gates)
     return _told(graph, weight, rank, gold, gates)
 
 
-def _nodes(ax: Axes, graph: Mapping[str, Any], gold: Sequence[int] | None, brief: bool, room: float) -> list[Text]:
+def _nodes(ax: Axes, graph: Mapping[str, Any], gold: Sequence[int] | None, terse: bool, room: float) -> list[Text]:
     """A box with name and attributes for each object, moved apart as far as needed. room: points kept free below each."""
     import matplotlib.patheffects as effects
 
@@ -160,10 +156,10 @@ def _nodes(ax: Axes, graph: Mapping[str, Any], gold: Sequence[int] | None, brief
         box = {"boxstyle": f"round,pad={PAD}", "facecolor": fill, "edgecolor": "black", "linewidth": 0.8}
         if ring:
             box |= {"path_effects": [effects.Stroke(linewidth=7, foreground=ORANGE), effects.Normal()]}
-        words = name if brief or not said else f"{name}\n{', '.join(said)}"
-        texts.append(ax.text(0, 0, words, ha="center", va="center", fontsize=7 if brief else 8, color=ink, bbox=box, zorder=4))
+        words = name if terse or not said else f"{name}\n{', '.join(said)}"
+        texts.append(ax.text(0, 0, words, ha="center", va="center", fontsize=7 if terse else 8, color=ink, bbox=box, zorder=4))
     points = ax.figure.dpi / 72
-    wide, high = (12, 12) if brief else (26, 20)  # between two boxes there is room for a word
+    wide, high = (12, 12) if terse else (26, 20)  # between two boxes there is room for a word
     size = np.array([[b.width + wide * points, b.height + (high + 2 * room) * points] for b in map(_box, texts)])
     area = ax.get_window_extent()
     x, y = EDGE * area.width, EDGE * area.height
@@ -213,14 +209,16 @@ def _arrow(ax: Axes, arrow: Arrow, share: float, plain: bool) -> None:
     ax.add_patch(FancyArrowPatch(path=path, arrowstyle=head, mutation_scale=10 + 4 * share, joinstyle="miter", **look))
 
 
-def _labels(ax: Axes, named: Sequence[tuple[Arrow, str]], nodes: Sequence[Text], brief: bool) -> None:
+def _labels(ax: Axes, named: Sequence[tuple[Arrow, str]], boxes: Numbers, terse: bool) -> None:
     """Names of relations on their arrows, the first ones first; one that would cover a box or another name is left out."""
+    from matplotlib.transforms import Bbox
+
     back = ax.transData.inverted()
-    taken = [_box(t) for t in nodes]
+    taken = [Bbox.from_extents(*box) for box in boxes]
     area = ax.get_window_extent()
     for arrow, word in named:
         look = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        text = ax.text(0, 0, SHORT.get(word, word), ha="center", va="center", fontsize=6.5 if brief else 7, bbox=look, zorder=3)
+        text = ax.text(0, 0, SHORT.get(word, word), ha="center", va="center", fontsize=6.5 if terse else 7, bbox=look, zorder=3)
         size = text.get_window_extent()
         for at in arrow.places(size.width, size.height):
             text.set_position(back.transform(at))
@@ -261,131 +259,3 @@ def _told(
         best = int(gates.argmax())
         parts.append(f"widest gate: {names[best]} {gates[best]:.2f}")
     return "; ".join(parts) + "." if parts else ""
-
-
-# --- results --------------------------------------------------------------------------------------------------------
-
-
-def accuracy_by(frame: pd.DataFrame, x: str, xlabel: str, ax: Axes | None = None, ylabel: str = "accuracy (%)") -> Axes:
-    """Accuracy by kind of question, one row of points per method; bar = 95 % t interval over seeds (none with one seed).
-
-    `frame`: method, seed, value and the column `x`: numbers (relations to follow, words) are joined by lines, names (types)
-    are not and keep the order of their first appearance.
-    """
-    from pandas.api.types import is_numeric_dtype
-
-    need(frame, ["method", x, "seed", "value"], "frame")
-    ax = new_axes(3.4) if ax is None else ax
-    stats, style = over_seeds(frame, ["method", x]), looks(frame["method"])
-    numbers = is_numeric_dtype(frame[x])
-    levels = sorted(frame[x].unique()) if numbers else list(dict.fromkeys(frame[x]))
-    place = dict(zip(levels, levels if numbers else range(len(levels)), strict=True))
-    gap = float(np.diff(levels).min()) if numbers and len(levels) > 1 else 1.0
-    step = gap * min(0.1, 0.6 / len(style))  # methods beside each other, not on top
-    told = []
-    for k, (method, (colour, marker)) in enumerate(style.items()):
-        own = stats[stats["method"] == method].assign(place=lambda f: f[x].map(place)).sort_values("place")
-        at = own["place"].to_numpy(dtype=float) + step * (k - (len(style) - 1) / 2)
-        line = "-" if numbers else "none"
-        ax.errorbar(at, own["mean"], yerr=own["half"], color=colour, marker=marker, markersize=5, linestyle=line,
-                    linewidth=1.2, capsize=2, label=method)  # fmt: skip
-        told.append(f"{method} " + ", ".join(f"{v} {m:.1f}" for v, m in zip(own[x], own["mean"], strict=True)))
-    ax.set_xticks([place[level] for level in levels], [f"{level:g}" if numbers else str(level) for level in levels])
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.grid(axis="x", visible=False)
-    legend_right(ax)
-    return describe(ax, f"{ylabel} by {xlabel}, mean over seeds: {'; '.join(told)}.")
-
-
-def ranking(ranks: pd.DataFrame, ax: Sequence[Axes] | None = None) -> np.ndarray:
-    """Whom one object listens to under several instructions, one panel per score: neighbours by rank, 1 at the top.
-
-    `ranks`: score (e.g. additive, mlp), instruction, neighbour, attention. A line is a neighbour, an area its attention. The
-    title counts pairs of neighbours that change places: none where attention is static, whatever is asked.
-    """
-    import matplotlib.pyplot as plt
-
-    need(ranks, ["score", "instruction", "neighbour", "attention"], "ranks")
-    scores = list(dict.fromkeys(ranks["score"]))
-    count, style = ranks["neighbour"].nunique(), looks(ranks["neighbour"])
-    if ax is None:
-        figure = {"figsize": (WIDTH, 1.4 + 0.4 * count), "layout": "constrained", "sharey": True, "squeeze": False}
-        ax = plt.subplots(1, len(scores), **figure)[1][0]
-    told = []
-    for axes, score in zip(ax, scores, strict=True):
-        table = ranks[ranks["score"] == score].pivot(index="instruction", columns="neighbour", values="attention")
-        order = list(dict.fromkeys(ranks[ranks["score"] == score]["instruction"]))
-        table = table.reindex(index=order, columns=list(style))
-        if table.isna().to_numpy().any():
-            raise DataError(f"ranks of {score!r} lack a neighbour under some instruction, expected each under each")
-        place = table.rank(axis=1, ascending=False, method="first")
-        for neighbour, (colour, marker) in style.items():
-            axes.plot(range(len(order)), place[neighbour], marker + "-", color=colour, linewidth=1.5, zorder=2, label=neighbour)
-            area = 20 + 240 * table[neighbour] / table.to_numpy().max()
-            axes.scatter(range(len(order)), place[neighbour], s=area, color=colour, marker=marker, zorder=3)
-        changed = _swapped(place.to_numpy())
-        pairs = count * (count - 1) // 2
-        axes.set_title(f"{score}: {changed} of {pairs} pairs change places")
-        axes.set_xticks(range(len(order)), [str(i) for i in order])
-        axes.set(xlabel="instruction", ylim=(count + 0.6, 0.4), yticks=range(1, count + 1))
-        axes.margins(x=0.12)
-        told.append(f"{score} {changed} of {pairs}")
-    ax[0].set_ylabel("rank by attention")
-    legend_right(ax[-1])
-    describe(ax[0], f"Neighbours of one object by attention under {len(order)} instructions; pairs that change places: "
-                    f"{'; '.join(told)}.")  # fmt: skip
-    return np.asarray(ax)
-
-
-def _swapped(place: Numbers) -> int:
-    """Pairs of columns whose order is not the same in all rows."""
-    before = place[:, :, None] < place[:, None, :]
-    changes = before.any(axis=0) & ~before.all(axis=0)
-    return int(np.triu(changes, 1).sum())
-
-
-def learning_curves(
-    losses: Mapping[str, ArrayLike], ylabel: str = "training loss (nats per question)", ax: Axes | None = None
-) -> Axes:
-    """How each method learns, epoch by epoch: `losses[method]` is (epochs,), or (seeds, epochs): mean, band = least to most."""
-    if not losses:
-        raise DataError("no losses, so there is nothing to draw")
-    ax = new_axes(3.2) if ax is None else ax
-    told = []
-    for method, (colour, marker) in looks(losses).items():
-        runs = np.atleast_2d(np.asarray(losses[method], dtype=float))
-        if runs.ndim != 2 or runs.size == 0:
-            raise DataError(f"losses of {method!r} have shape {np.shape(losses[method])}, expected (epochs,) or (seeds, epochs)")
-        epoch, mean = np.arange(1, runs.shape[1] + 1), runs.mean(axis=0)
-        ax.plot(epoch, mean, color=colour, marker=marker, markersize=4, label=method)
-        if len(runs) > 1:
-            ax.fill_between(epoch, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-        told.append(f"{method} from {mean[0]:.3g} to {mean[-1]:.3g}")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="epoch", ylabel=ylabel)
-    legend_right(ax)
-    return describe(ax, f"{ylabel} by epoch: {'; '.join(told)}.")
-
-
-def distribution_growth(counts: ArrayLike, values: Mapping[str, ArrayLike], ax: Axes | None = None) -> Axes:
-    """GQA's distribution score against the number of questions it is computed on, both logarithmic.
-
-    `counts` (K,) of questions, `values[method]` (K,). The broken line grows as the number does, from the first method's last
-    point back: twice as many questions, twice the score, with the same model.
-    """
-    counts = np.asarray(counts, dtype=float)
-    if not values or counts.ndim != 1 or not len(counts):
-        raise DataError("no counts or no values, so there is nothing to draw")
-    ax = new_axes(3.6) if ax is None else ax
-    told = []
-    for method, (colour, marker) in looks(values).items():
-        own = np.asarray(values[method], dtype=float)
-        if own.shape != counts.shape or not (own > 0).all():
-            raise DataError(f"values of {method!r} have shape {own.shape}, expected {counts.shape} of numbers above 0")
-        ax.plot(counts, own, color=colour, marker=marker, markersize=5, label=method)
-        told.append(f"{method} from {own[0]:.3g} to {own[-1]:.3g}")
-    first = np.asarray(next(iter(values.values())), dtype=float)
-    ax.plot(counts, first[-1] * counts / counts[-1], color=GREY, linestyle="--", zorder=1, label="as the number of questions")
-    ax.set(xscale="log", yscale="log", xlabel="evaluated questions", ylabel="distribution score (lower is better)")
-    legend_below(ax, columns=3)
-    return describe(ax, f"Distribution score on {counts.min():g} to {counts.max():g} questions: {'; '.join(told)}.")

@@ -1,4 +1,4 @@
-"""The captioning half of Shalev et al. (2021): train Tell or Attend with one kind of output head, caption the test images, score."""
+"""Captioning in Shalev et al. (2021): train Tell or Attend with one kind of output head, caption the test images, score."""
 
 from __future__ import annotations
 

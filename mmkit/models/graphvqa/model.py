@@ -46,7 +46,7 @@ class GraphVQA(nn.Module):
 
     words, tokens, answers: sizes of the question's and the graph's vocabulary (id 0 is padding) and of the list of answers.
     shared: one embedding for both vocabularies.  steps: M, or the rounds of LCGN (4 in its paper).
-    instructions: steps, or global: M copies of q, the decoder in place and idle.  encoder: meta | paper.
+    instructions: steps, or global: M copies of q, the decoder in place and idle.  encoder: meta | paper | words.
     score, heads: of `graphvqa_gat`.  shared_layer: one layer for all steps.  edge_keys: LCGN's keys see the edges.
     as_released: what the public program does, see `released`.  backend: torch | dgl, of the graph layers.
 

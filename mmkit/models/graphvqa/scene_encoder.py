@@ -15,7 +15,7 @@ from mmkit.batches.graphs import GraphBatch
 from mmkit.errors import SettingsError, nearest
 from mmkit.layers.graphs import GraphLayerNorm, passing
 
-KINDS = ("meta", "paper")
+KINDS = ("meta", "paper", "words")
 
 
 class Perceptron(nn.Module):
@@ -72,8 +72,10 @@ class PaperEncoder(nn.Module):
 
 
 class SceneEncoder(nn.Module):
-    """A batch's tokens -> states of nodes (N, D) and edges (E, D). kind: meta | paper.
+    """A batch's tokens -> states of nodes (N, D) and edges (E, D). kind: meta | paper | words.
 
+    'words' leaves the encoder out, x = xhat: both others pass one message already, whatever the model behind them does, and
+    eq. 4 averages a node with its neighbours before anybody has asked.
     embedding (V, D): may be the question's own. negated (E,) bool: edges whose vector is turned round.
     """
 
@@ -82,10 +84,12 @@ class SceneEncoder(nn.Module):
         if kind not in KINDS:
             raise SettingsError(f"encoder = {kind!r}{nearest(kind, KINDS)}")
         self.embedding = embedding
-        self.rule = (MetaEncoder if kind == "meta" else PaperEncoder)(embedding.embedding_dim, backend)
+        rules = {"meta": MetaEncoder, "paper": PaperEncoder}
+        self.rule = rules[kind](embedding.embedding_dim, backend) if kind in rules else None
 
     def forward(self, batch: GraphBatch, negated: Tensor) -> tuple[Tensor, Tensor]:
         words = self.embedding(batch.node_tokens)  # (N, A, D)
         x = (words * batch.node_keep.unsqueeze(2)).sum(dim=1)  # xhat
         e = self.embedding(batch.edge_token)
-        return self.rule(batch, x, torch.where(negated.unsqueeze(1), -e, e))
+        e = torch.where(negated.unsqueeze(1), -e, e)
+        return (x, e) if self.rule is None else self.rule(batch, x, e)

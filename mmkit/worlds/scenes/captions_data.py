@@ -64,6 +64,11 @@ def scene_of(id: str, seed: int, **knobs: Any) -> Scene:
     return scene(settle(seed, **knobs), part, int(index))
 
 
+def fits(word: str, thing: str) -> bool:
+    """Is this word a name of the category `thing`, its own, a synonym or its hypernym? "" is nothing and has no name."""
+    return thing != "" and (LEAF_OF.get(word) == thing or word == v.KINDS[v.KIND_OF[v.CATEGORIES.index(thing)]])
+
+
 def _part(knobs: Knobs, part: str, count: int, regions: int, dim: int, sigma: float) -> tuple[pa.Table, pa.Table]:
     """(table, truth) of one part. What is seen does not depend on how people speak, and is kept apart from what they say."""
     made: list[Scenes] = []
