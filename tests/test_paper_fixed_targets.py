@@ -161,6 +161,12 @@ def test_real_captions_are_asked_for_by_name_because_they_need_features(profile)
     assert set(CAPTIONERS) <= set(resolve(PAPER, profile, "world")["datasets"].value)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_attention_need_not_be_even_over_the_few_regions_of_a_world(profile):
+    penalty = [resolve(PAPER, profile, data)["caption_attention_penalty"].value for data in ("world", "real")]
+    assert penalty == [0.0, 1.0]
+
+
 def test_the_null_control_without_room_is_narrower_than_every_profile():
     for profile in PROFILES:
         s = {name: setting.value for name, setting in resolve(PAPER, profile, "world").items()}

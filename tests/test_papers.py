@@ -22,7 +22,7 @@ def test_seventeen_papers_in_the_order_of_their_numbers():
     assert [p.number for p in papers] == [f"{i:02d}" for i in range(1, 18)]
     assert len({p.bibtex_key for p in papers}) == len({p.title for p in papers}) == 17
     assert all(p.title and p.authors and p.venue and p.task and 2015 <= p.year <= 2030 for p in papers)
-    assert [p.slug for p in papers if p.ready] == ["01_pmmo", "02_mult_gmu", "05_tabular", "08_fixed_targets"]
+    assert [p.slug for p in papers if p.ready] == ["01_pmmo", "02_mult_gmu", "05_tabular", "08_fixed_targets", "11_graphvqa"]
 
 
 @pytest.mark.parametrize("name", [5, "5", "05", "05_tabular", "tabular", " Tabular "])
@@ -30,7 +30,7 @@ def test_a_paper_by_any_of_its_names(name):
     assert find(name) is TABULAR
 
 
-@pytest.mark.parametrize(("name", "slug"), [(3, "03_mmgatbt"), ("10", "10_mcvt"), (17, "17_msd"), ("graphvqa", "11_graphvqa")])
+@pytest.mark.parametrize(("name", "slug"), [(3, "03_mmgatbt"), ("10", "10_mcvt"), (17, "17_msd"), ("msd", "17_msd")])
 def test_other_papers(name, slug):
     assert find(name).slug == slug
     assert not find(name).ready
@@ -226,3 +226,47 @@ def test_a_bad_source_would_be_found():
         "setting epochs: source 'guess'",
         "profile lab: unknown setting 'epoch'",
     ]
+
+
+# --- GraphVQA: what the released logs say of Table 1 -------------------------------------------------------------------
+
+GRAPHS = find("11")
+
+
+def rows_of(id: str) -> dict[str, dict[str, float]]:
+    table = GRAPHS.table(id)
+    return {row[0]: dict(zip(table["columns"][1:], row[1:], strict=True)) for row in table["rows"]}
+
+
+def test_table_2_of_graphvqa_adds_up():
+    counted, exact = rows_of("2"), GRAPHS.facts["exact"]
+    for name in ("graphs", "nodes", "edges"):
+        assert counted[name]["validation"] + counted[name]["train"] == counted[name]["all"] == exact[f"{name}_all"]
+        assert exact[f"{name}_val"] + exact[f"{name}_train"] == exact[f"{name}_all"]
+    for part in ("validation", "train", "all"):
+        assert round(counted["nodes"][part] / counted["graphs"][part]) == counted["average nodes per graph"][part]
+        assert round(counted["edges"][part] / counted["graphs"][part]) == counted["average edges per graph"][part]
+
+
+def test_lcgn_open_in_table_1_cannot_be_right():
+    """Accuracy is a mixture of binary and open with the same shares for every model; LCGN's printed Open equals its accuracy."""
+    table, logs = rows_of("1"), GRAPHS.facts["logs"]
+    shares = []
+    for name in ("GCN", "Only Questions", "GraphVQA-GCN", "GraphVQA-GINE", "GraphVQA-GAT"):
+        row = table[name]
+        shares.append((row["accuracy"] - row["open"]) / (row["binary"] - row["open"]))
+    share = sum(shares) / len(shares)
+    assert max(abs(s - share) for s in shares) < 0.02
+    lcgn = table["LCGN"]
+    assert lcgn["open"] == lcgn["accuracy"]
+    logged = logs["query"][logs["methods"].index("lcgn")]
+    assert logged == 86.43
+    assert abs(share * lcgn["binary"] + (1 - share) * logged - lcgn["accuracy"]) < 0.1
+    assert abs(share * lcgn["binary"] + (1 - share) * lcgn["open"] - lcgn["accuracy"]) > 0.8
+
+
+def test_the_logs_contradict_figure_6_and_3():
+    logs = GRAPHS.facts["logs"]
+    best = {kind: logs["methods"][max(range(5), key=lambda m: logs[kind][m])] for kind in ("verify", "query", "rel", "global")}
+    assert best == {"verify": "gat", "query": "gat", "rel": "gat", "global": "gcn_plain"}
+    assert all(abs(n / logs["questions_of_validation"] - 0.25) < 0.002 for n in logs["questions_in_logs"])

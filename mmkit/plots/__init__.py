@@ -4,7 +4,9 @@ A function draws on the Axes it is given, or on a new figure of notebook width, 
 in colour. A seed is one observation: means and spreads are over seeds, never over examples.
 """
 
+from mmkit.plots.answers import accuracy_by, distribution_growth, learning_curves, ranking
 from mmkit.plots.gates import attention_map, gate_histogram, gate_scatter, genre_heatmap, streams
+from mmkit.plots.graphs import attention_steps, scene_graph
 from mmkit.plots.inside import precision_recall, record_card, weight_vs_truth
 from mmkit.plots.movies import curves, genre_dots, grid_bars, pictures, rows_dots, threshold_curves
 from mmkit.plots.results import claims_forest, columns_and_truncation, sweep_lines, table_dots
@@ -13,29 +15,35 @@ from mmkit.plots.targets import cosine_histogram, gap_and_unreachable, norm_freq
 from mmkit.plots.uncertainty import rejection, reliability_diagram, terms
 
 __all__ = [
+    "accuracy_by",
     "alt_text",
     "attention_map",
+    "attention_steps",
     "claims_forest",
     "columns_and_truncation",
     "cosine_histogram",
     "curves",
     "describe",
+    "distribution_growth",
     "gap_and_unreachable",
     "gate_histogram",
     "gate_scatter",
     "genre_dots",
     "genre_heatmap",
     "grid_bars",
+    "learning_curves",
     "looks",
     "norm_frequency",
     "norm_over_training",
     "parameter_bars",
     "pictures",
     "precision_recall",
+    "ranking",
     "record_card",
     "rejection",
     "reliability_diagram",
     "rows_dots",
+    "scene_graph",
     "streams",
     "sweep_lines",
     "table_dots",

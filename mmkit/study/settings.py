@@ -73,7 +73,7 @@ def _problems(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
         twice = sorted({str(v) for v in value if value.count(v) > 1})
         return (
             [f"{name} contains {v!r}{nearest(v, spec['choices'])}" for v in bad]
-            + ([f"{name} is empty, expected at least one of {', '.join(spec['choices'])}"] if not value else [])
+            + ([f"{name} is empty, expected {_some(spec)}"] if not value else [])
             + ([f"{name} names {', '.join(twice)} twice"] if twice else [])
         )
     if "choices" in spec and value not in spec["choices"]:
@@ -83,6 +83,10 @@ def _problems(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
     if ("low" in spec and value < spec["low"]) or ("high" in spec and value > spec["high"]):
         return [f"{name} = {value!r}, expected between {spec.get('low')} and {spec.get('high')}"]
     return []
+
+
+def _some(spec: Mapping[str, Any]) -> str:
+    return f"at least one of {', '.join(spec['choices'])}" if "choices" in spec else f"something such as {spec['value']!r}"
 
 
 def check_sources(paper: Paper) -> list[str]:

@@ -76,11 +76,10 @@ def balanced(split: Split) -> np.ndarray:
 
 
 def difficulty(split: Split) -> np.ndarray:
-    """(N,) relations that a question follows (0 where nobody knows), one more where it offers answers to be weighed."""
-    offers = np.asarray(split.table["structural"].to_pylist()) != "query"
+    """(N,) relations that each question follows; 0 where nobody knows."""
     if split.truth is None or "hops" not in split.truth.column_names:
-        return offers.astype(int)
-    return np.maximum(split.truth["hops"].to_numpy(), 0).astype(int) + offers
+        return np.zeros(len(split), dtype=int)
+    return np.maximum(split.truth["hops"].to_numpy(), 0).astype(int)
 
 
 # --- scores ---------------------------------------------------------------------------------------------------------

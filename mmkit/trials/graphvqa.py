@@ -146,6 +146,12 @@ def run(
     return _scored(model, history, prepared, began)
 
 
+def trained(trial: Trial, settings: dict[str, Any], device: str = "auto") -> tuple[Prepared, Any]:
+    """(the world of a trial, its model in training's last state), for looking inside; trials themselves keep no weights."""
+    prepared = _prepared(trial.data, trial.world, trial.seed, frozen(settings), None, "", "")
+    return prepared, _train(trial, settings, prepared, device, None)[0]
+
+
 def _reference(method: str, prepared: Prepared, began: float) -> Result:
     """majority: the most frequent training answer of the question's detailed type, or of all.  guess: see worlds.scenes."""
     test = prepared.splits["test"]
@@ -180,10 +186,11 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
     epochs = s["epochs_hops0"] if trial.world == "null:hops0" else s["epochs"]
     level, stages = difficulty(prepared.splits["train"]), (0,) * s["easy_epochs"]
     batches = Curriculum(prepared.parts["train"], s["batch_size"], level, stages, seed=trial.seed)
+    rate = s["learning_rate_gine"] if trial.method.startswith("gine") else s["learning_rate"]
     recipe = Recipe(
         epochs,
-        s["learning_rate"],
-        s["learning_rate"],
+        rate,
+        rate,
         weight_decay=s["weight_decay"],
         warmup=s["warmup"],
         clip=s["clip"],

@@ -98,3 +98,13 @@ def test_seeds_and_more_records():
 def test_what_is_refused(records, changed, told):
     with pytest.raises(SettingsError, match=told):
         make(records, 0, **changed)
+
+
+def test_what_fits_what():
+    assert captions_data.fits("puppy", "dog")
+    assert captions_data.fits("animal", "dog")
+    assert not captions_data.fits("cat", "dog")
+    assert not captions_data.fits("person", "dog")
+    assert not captions_data.fits("near", "dog")
+    assert not captions_data.fits("toy", "")
+    assert not captions_data.fits("near", "")  # nothing has no name
