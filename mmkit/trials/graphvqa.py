@@ -267,8 +267,8 @@ def _attention(model: Any, prepared: Prepared) -> tuple[Rows, dict[str, np.ndarr
     if not len(rows):
         return [], {}
     graphs, found = look(model, prepared, rows)
-    if not found["attention"]:
-        return [], {}
+    if not found["attention"] or len(found["attention"][0]) != graphs.edges:
+        return [], {}  # nothing is weighed, or (LCGN over all pairs) not along the graph's relations
     return attention_rows(test, rows, graphs, found["attention"])
 
 
