@@ -98,7 +98,7 @@ NOTEBOOKS = {
 }
 COMMANDS = {
     "a paper that does not exist": "run tabluar",
-    "a paper without a notebook": "run 11",
+    "a paper without a notebook": "run 12",
     "a setting without a value": "run 05 --set epochs",
     "a setting twice": "run 05 --set epochs=1 --set epochs=2",
     "seeds in words": "run 05 --seeds one,two",
