@@ -29,7 +29,7 @@ AROUND_A_RUN = (
 # What a trial's numbers depend on. Changing a plot or the command line leaves finished trials valid.
 TRIAL_ROOMS = (
     "errors.py",
-    "schema.py",
+    "schema",
     "worlds",
     "readers",
     "text",

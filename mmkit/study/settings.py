@@ -70,7 +70,7 @@ def _problems(name: str, spec: Mapping[str, Any], value: Any) -> list[str]:
         ]
     if isinstance(value, list):
         bad = [v for v in value if "choices" in spec and v not in spec["choices"]]
-        twice = sorted({str(v) for v in value if value.count(v) > 1})
+        twice = sorted({str(v) for v in value if value.count(v) > 1}) if "choices" in spec else []  # numbers may be equal
         return (
             [f"{name} contains {v!r}{nearest(v, spec['choices'])}" for v in bad]
             + ([f"{name} is empty, expected {_some(spec)}"] if not value else [])

@@ -98,7 +98,7 @@ def read_json(path: Path) -> Any:
     ("wrong", "message"),
     [
         ({"paper": "tabluar"}, "no paper 'tabluar'; did you mean '05_tabular'"),
-        ({"paper": "11"}, "11_graphvqa cannot be run yet; `mmkit list`"),
+        ({"paper": "12"}, "12_qrr cannot be run yet; `mmkit list`"),
         ({"profile": "labb"}, "profile = 'labb', expected one of smoke, lab, paper; did you mean 'lab'"),
         ({"data": "word"}, "data = 'word', expected one of world, real; did you mean 'world'"),
         ({"device": "gpu"}, "DEVICE = 'gpu', expected one of auto, cpu, cuda, mps"),
