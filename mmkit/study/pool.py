@@ -97,7 +97,18 @@ def _keep_memory() -> None:
 def _work_for(parent: int, job: Job) -> Path:
     """`work` in a worker process of `parent`."""
     _end_with(parent)
+    may_grow()
     return work(job)
+
+
+@cache
+def may_grow() -> None:
+    """Keep this worker process however large it becomes: loky takes 300 MB more than after the first job for a leak, ends
+    the worker and warns, while torch and the data sets that trials share are meant to stay."""
+    with contextlib.suppress(ImportError):  # a name of loky's own; without it workers are only replaced more often
+        from joblib.externals.loky import process_executor
+
+        process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
 
 
 @cache

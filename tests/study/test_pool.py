@@ -168,6 +168,12 @@ def test_a_worker_that_the_system_stops_is_told_with_advice(tmp_path: Path):
     assert len(list(pool.run(jobs(tmp_path, 2, tiny.quick), 2, "loky"))) == 2  # the next run gets new workers
 
 
+@pytest.mark.filterwarnings("default:A worker stopped while some jobs")  # as an error it would end joblib's own thread: a hang
+def test_a_worker_that_grows_is_kept(tmp_path: Path):
+    done = list(pool.run(jobs(tmp_path, 6, tiny.growing), 2, "loky"))
+    assert len({pool.load(path).rows[0][2] for path in done}) <= 2
+
+
 def test_a_full_disk_in_a_worker_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     for workers in (1, 2):

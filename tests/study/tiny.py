@@ -102,3 +102,13 @@ def threads(trial: Trial, settings: dict[str, Any], **how: Any) -> Result:
     import torch
 
     return Result([("test", "threads", float(torch.get_num_threads()))], {}, {})
+
+
+def growing(trial: Trial, settings: dict[str, Any], **how: Any) -> Result:
+    """Leaves 400 MB behind, as data sets kept for the next trial do; tells its process."""
+    time.sleep(1.1)  # loky looks at the memory once a second
+    kept.append(np.ones(50_000_000))
+    return Result([("test", "process", float(os.getpid()))], {}, {})
+
+
+kept: list[np.ndarray] = []
