@@ -1,13 +1,15 @@
-"""What all tests share: one thread, no network, no display, and each notebook executed once at profile smoke.
+"""What all tests share: one thread, no network, no display, an own cache, each notebook executed once at profile smoke.
 
 The variables are set before anything is imported, because torch reads its thread count at import; child processes inherit them.
 """
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -34,6 +36,12 @@ for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR"):
     folder = Path(tempfile.gettempdir()) / f"mmkit-tests-{os.getuid()}" / name.lower()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ[name] = str(folder)
+
+# One cache of generated worlds for the whole session: made and removed by the first process, inherited by all it starts.
+CACHE = "mmkit-tests-cache-"
+if not Path(os.environ.get("MMKIT_CACHE", "")).name.startswith(CACHE):
+    os.environ["MMKIT_CACHE"] = tempfile.mkdtemp(prefix=CACHE)
+    atexit.register(shutil.rmtree, os.environ["MMKIT_CACHE"], ignore_errors=True)
 
 sys.modules.pop("sitecustomize", None)
 sys.path.insert(0, str(GUARD))

@@ -31,6 +31,7 @@ NOT_IMPORTED = {
     "ipykernel": "runs the notebooks' code",
     "jupyterlab": "opens the notebooks",
     "nbval": "compares marked outputs, as a plugin of pytest",
+    "pytest-timeout": "ends a test that hangs, as a plugin of pytest",
     "pytest-xdist": "runs the tests in parallel, as a plugin of pytest",
     "ruff": "checks the code, as a command",
     "setuptools": "imported by torch, which refuses version 82",

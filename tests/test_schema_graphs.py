@@ -95,6 +95,7 @@ def captions(*rows: dict) -> pa.Table:
         ({"captions": ["a dog", " "]}, "c: row 0: a caption without text, expected a sentence"),
         ({"seen": [0.0, float("inf")]}, "row 0, column 'seen': infinite or NaN values"),
         ({"part": "restval"}, "row 0, column 'part': 'restval', expected one of train"),
+        ({"captions": None}, "c: row 0, column 'captions': no value, expected one in every row"),
     ],
 )
 def test_what_is_wrong_with_captions_is_told(change, message):

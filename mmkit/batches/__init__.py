@@ -1,4 +1,4 @@
-"""Columns to tensors: ragged padding (`ragged`), table features (`features`), whole batches at once (`loader`), `graphs`."""
+"""Columns to tensors: padding (`ragged`), table features (`features`), whole batches (`loader`), `graphs`, DGL (`dgl_graphs`)."""
 
 from mmkit.batches.features import TableFeatures
 from mmkit.batches.graphs import GraphBatch, GraphStore

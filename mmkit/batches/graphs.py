@@ -5,11 +5,9 @@ B graphs, N nodes and E directed edges in all of them together; edge e goes from
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmkit.errors import DataError, SettingsError
+from mmkit.batches.dgl_graphs import from_dgl, load_dgl, to_dgl
+from mmkit.errors import DataError
 from mmkit.schema import GRAPH, whole
 from mmkit.schema.columns import wrong_columns
 from mmkit.schema.questions import graph_problems
@@ -28,8 +27,9 @@ from mmkit.schema.questions import graph_problems
 if TYPE_CHECKING:
     from dgl import DGLGraph
 
+__all__ = ["PAD", "SELF", "UNKNOWN", "GraphBatch", "GraphStore", "from_dgl", "load_dgl", "to_dgl"]
+
 SELF, PAD, UNKNOWN = "<self>", "<pad>", "<unk>"
-FEATURES = {"node": ("tokens", "keep"), "edge": ("token", "reverse")}  # what a DGL graph carries in ndata and edata
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,56 +224,6 @@ class GraphStore:
             edge_offsets=edge_offsets,
             target_offsets=_offsets(degree),
         )
-
-
-def load_dgl() -> ModuleType:
-    """DGL with its PyTorch backend. Raises SettingsError where it is not installed."""
-    os.environ.setdefault("DGLBACKEND", "pytorch")  # else its first import prints and writes into the home directory
-    try:
-        import dgl
-    except ImportError as why:
-        raise SettingsError(
-            f"DGL cannot be imported ({why}): it exists for Python below 3.12 only; "
-            "install mmkit[graphs] there, or use backend 'torch', which computes the same"
-        ) from None
-    return dgl
-
-
-def to_dgl(batch: GraphBatch) -> DGLGraph:
-    """A batched DGL graph with edges in the same order; ndata: tokens, keep; edata: token, reverse."""
-    made = load_dgl().graph((batch.source, batch.target), num_nodes=batch.nodes)
-    made.set_batch_num_nodes(batch.node_offsets.diff())
-    made.set_batch_num_edges(batch.edge_offsets.diff())
-    made.ndata.update({"tokens": batch.node_tokens, "keep": batch.node_keep})
-    made.edata.update({"token": batch.edge_token, "reverse": batch.edge_reverse})
-    return made
-
-
-def from_dgl(graph: DGLGraph) -> GraphBatch:
-    """The batched DGL graph with the features that `to_dgl` names; its edges are put in the order of their targets.
-
-    Raises DataError where one of these features is missing. Self edges are not added.
-    """
-    frames = {"node": graph.ndata, "edge": graph.edata}
-    if missing := [f"{of} feature {name!r}" for of, names in FEATURES.items() for name in names if name not in frames[of]]:
-        raise DataError("DGL graph lacks features", missing, "`to_dgl` shows what they hold.")
-    source, target = graph.edges()
-    target, order = target.long().sort(stable=True)
-    node_at, owner, node_offsets = _ranges(torch.zeros_like(graph.batch_num_nodes()), graph.batch_num_nodes().long())
-    edge_graph = owner[target]
-    return GraphBatch(
-        graph=owner,
-        source=source.long()[order],
-        target=target,
-        edge_graph=edge_graph,
-        node_tokens=graph.ndata["tokens"],
-        node_keep=graph.ndata["keep"],
-        edge_token=graph.edata["token"][order],
-        edge_reverse=graph.edata["reverse"][order],
-        node_offsets=node_offsets,
-        edge_offsets=_offsets(graph.batch_num_edges().long()),
-        target_offsets=_offsets(torch.bincount(target, minlength=len(node_at))),
-    )
 
 
 def _moved(record: GraphBatch | GraphStore, device: torch.device | str) -> GraphBatch | GraphStore:

@@ -55,6 +55,26 @@ def wrong_columns(name: str, schema: pa.Schema, table: pa.Table) -> list[str]:
     return found
 
 
+def missing_values(name: str, schema: pa.Schema, table: pa.Table) -> list[str]:
+    """Rows of `table` without a value in a column of `schema` that is not nullable."""
+    found = []
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            rows = np.flatnonzero(pc.is_null(table[field.name]).to_numpy(zero_copy_only=False))
+            found += [f"{name}: row {row}, column {field.name!r}: no value, expected one in every row" for row in rows]
+    return found
+
+
+def repeated_ids(name: str, ids: pa.ChunkedArray) -> list[str]:
+    """Ids that stand in more than one row."""
+    counts = pc.value_counts(ids)
+    return [
+        f"{name}: id {value!r} stands {count} times, expected each id once"
+        for value, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
+        if count > 1
+    ]
+
+
 def out_of_range(table: str, column: Column, values: pa.ChunkedArray) -> list[str]:
     if column.role == "number":
         bad = pc.if_else(pc.is_valid(values), pc.invert(pc.is_finite(pc.cast(values, pa.float64()))), False)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmkit.errors import DataError
-from mmkit.schema.columns import PARTS, Column, matrix, out_of_range, steps, wrong_columns
+from mmkit.schema.columns import PARTS, Column, matrix, missing_values, out_of_range, repeated_ids, steps, wrong_columns
 
 MODALITIES = ("text", "vector", "sequence", "picture", "people")
 
@@ -69,17 +69,9 @@ class MultimodalSchema:
         """Everything about `table` that breaks this schema, worded for a person; empty when it fits."""
         if found := wrong_columns(self.name, self.arrow, table):
             return found
-        for column in self.arrow.names:
-            rows = np.flatnonzero(pc.is_null(table[column]).to_numpy(zero_copy_only=False))
-            found += [f"{self.name}: row {row}, column {column!r}: no value, expected one in every row" for row in rows]
-        if found:
+        if found := missing_values(self.name, self.arrow, table):
             return found
-        counts = pc.value_counts(table["id"])
-        found += [
-            f"{self.name}: id {value!r} stands {count} times, expected each id once"
-            for value, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
-            if count > 1
-        ]
+        found = repeated_ids(self.name, table["id"])
         for modality in self.modalities:
             found += broken_rows(self.name, modality, table[modality.name])
         if self.task == "multilabel":

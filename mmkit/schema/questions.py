@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmkit.schema.columns import PARTS, Column, matrix, out_of_range, whole, wrong_columns
+from mmkit.schema.columns import PARTS, Column, matrix, missing_values, out_of_range, repeated_ids, whole, wrong_columns
 
 STRUCTURAL = ("verify", "query", "choose", "logical", "compare")
 SEMANTIC = ("obj", "attr", "cat", "rel", "global")
@@ -71,18 +71,9 @@ class GraphQuestionSchema:
         found = wrong_columns(self.name, self.arrow, table) + wrong_columns(f"{self.name} graphs", GRAPH, graphs)
         if found:
             return found
-        for field in self.arrow:
-            if not field.nullable and table[field.name].null_count:
-                rows = np.flatnonzero(pc.is_null(table[field.name]).to_numpy(zero_copy_only=False))
-                found += [f"{self.name}: row {row}, column {field.name!r}: no value, expected one in every row" for row in rows]
-        if found:
+        if found := missing_values(self.name, self.arrow, table):
             return found
-        counts = pc.value_counts(table["id"])
-        found += [
-            f"{self.name}: id {value!r} stands {count} times, expected each id once"
-            for value, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)
-            if count > 1
-        ]
+        found = repeated_ids(self.name, table["id"])
         blank = pc.equal(pc.utf8_trim_whitespace(table["question"]), "").to_numpy(zero_copy_only=False)
         found += [f"{self.name}: row {row}, column 'question': no text, expected some" for row in np.flatnonzero(blank)]
         for column in (

@@ -224,7 +224,8 @@ class Study:
             for sweep in self.paper.facts.get("sweep", []):
                 for world in sweep["worlds"] if sweep["data"] in self.datasets else []:
                     add(sweep["data"], world, sweep["methods"], sweep.get("seeds"))
-        return sorted(wanted, key=lambda t: (t.data, t.world, t.seed))
+        place = {name: k for k, name in enumerate(self.datasets)}  # in the order of the settings, as the tables show them
+        return sorted(wanted, key=lambda t: (place.get(t.data, len(place)), t.data, t.world, t.seed))
 
     def run(self) -> pd.DataFrame:
         """Run every trial that is not kept already; write and return the scores. Shows a progress bar."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+Rows = list[tuple[str, str, float]]  # (split, metric, value)
+
 
 @dataclass(frozen=True, order=True)
 class Trial:
@@ -32,7 +34,7 @@ class Result:
     arrays: per test record, for looking inside.
     """
 
-    rows: list[tuple[str, str, float]]
+    rows: Rows
     cost: dict[str, float]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 

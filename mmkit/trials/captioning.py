@@ -17,13 +17,12 @@ from mmkit.schema import Dataset, Split
 from mmkit.schema.columns import matrix, steps
 from mmkit.scores import captions as scores
 from mmkit.text.words import END, PAD, START, Vocabulary
-from mmkit.trials import Result, Trial, cost, reading
+from mmkit.trials import Result, Rows, Trial, cost, reading
 from mmkit.worlds.scenes import captions_data
 
 if TYPE_CHECKING:
     from torch import nn
 
-Rows = list[tuple[str, str, float]]
 DATA = ("tell", "attend")  # one data set, read by two networks
 MODALITIES = {"tell": ("picture_vector", "regions"), "attend": ("regions", "picture_vector")}  # the first that is there
 SCENES = {"objects": (2, 2.6, 4)}  # few things in each, so that five people speak of the same; else the world's own knobs

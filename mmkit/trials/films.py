@@ -9,8 +9,8 @@ import numpy as np
 
 from mmkit.schema import Dataset, Split, matrix
 from mmkit.scores import multilabel
+from mmkit.trials import Rows
 
-Rows = list[tuple[str, str, float]]
 SIZE = 256  # films predicted at a time
 RANDOM70 = (0.63, 0.07, 0.30)  # train, validation, test: 30 % for testing, a tenth of the rest for validation
 

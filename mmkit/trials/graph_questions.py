@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from mmkit.schema import SEMANTIC, STRUCTURAL, Dataset, Split, whole
 from mmkit.scores import answers, attention_steps
 from mmkit.text.words import Vocabulary, tokenise
+from mmkit.trials import Rows
 
-Rows = list[tuple[str, str, float]]
 SIZE = 512  # questions answered at a time
 
 

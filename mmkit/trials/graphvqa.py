@@ -11,8 +11,8 @@ import numpy as np
 
 from mmkit.errors import DataError, SettingsError
 from mmkit.schema import STRUCTURAL, Dataset
-from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
-from mmkit.trials.graph_questions import SIZE, Prepared, Rows, attention_rows, difficulty, prepare, scored
+from mmkit.trials import Result, Rows, Trial, cost, frozen, reading, start_clock
+from mmkit.trials.graph_questions import SIZE, Prepared, attention_rows, balanced, difficulty, prepare, scored
 from mmkit.worlds import scenes
 
 LONG = 2000  # steps from which training is worth checkpoints, one every so many
@@ -117,7 +117,7 @@ def build(method: str, prepared: Prepared, settings: dict[str, Any]):
         shared=s["shared_embedding"],
         **{"encoder": s["encoder"], **METHODS[method]},
     )
-    if s["start"] == "wide":
+    if s["start"] == "wide" and method != "question_only":  # without a graph nothing is to be followed, and it learns less
         widen(model)
     return model
 
@@ -156,7 +156,7 @@ def _reference(method: str, prepared: Prepared, began: float) -> Result:
     """majority: the most frequent training answer of the question's detailed type, or of all.  guess: see worlds.scenes."""
     test = prepared.splits["test"]
     if method == "guess":
-        counts = test.table["balanced"].to_numpy(zero_copy_only=False)
+        counts = balanced(test)
         share, hops = (test.truth[name].to_numpy()[counts] for name in ("chance", "hops"))
         rows = [("test", "accuracy", 100 * float(share.mean()))]
         rows += [("test", f"accuracy_hops{h}", 100 * float(share[hops == h].mean())) for h in np.unique(hops)]
@@ -184,7 +184,8 @@ def _train(trial: Trial, settings: dict[str, Any], prepared: Prepared, device: s
     if trial.method == "gat_random":
         return model.eval(), History(losses=[{"loss": 0.0}])
     epochs = s["epochs_hops0"] if trial.world == "null:hops0" else s["epochs"]
-    level, stages = difficulty(prepared.splits["train"]), (0,) * s["easy_epochs"]
+    easy = 0 if trial.method == "question_only" else s["easy_epochs"]  # without a graph no question is the easier one
+    level, stages = difficulty(prepared.splits["train"]), (0,) * easy
     batches = Curriculum(prepared.parts["train"], s["batch_size"], level, stages, seed=trial.seed)
     rate = s["learning_rate_gine"] if trial.method.startswith("gine") else s["learning_rate"]
     recipe = Recipe(
@@ -262,7 +263,7 @@ def _attention(model: Any, prepared: Prepared) -> tuple[Rows, dict[str, np.ndarr
     test = prepared.splits["test"]
     if test.truth is None or not {"steps", "hops"} <= set(test.truth.column_names):
         return [], {}
-    asked = test.table["balanced"].to_numpy(zero_copy_only=False) & (test.truth["hops"].to_numpy() > 0)
+    asked = balanced(test) & (test.truth["hops"].to_numpy() > 0)
     rows = np.flatnonzero(asked)[:LOOKED]
     if not len(rows):
         return [], {}

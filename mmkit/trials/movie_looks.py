@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmkit.scores import agreement, multilabel
-from mmkit.trials import Trial, films
+from mmkit.trials import Rows, Trial, films
 from mmkit.worlds import movies
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ ROBUST = ("gmu_TVAP", "concat_TVAP", "gmu_TVAPM", "concat_TVAPM")  # asked what 
 
 def look(
     trial: Trial, settings: dict[str, Any], prepared: Prepared, model: Any, test: Any, found: dict[str, np.ndarray]
-) -> tuple[films.Rows, dict[str, np.ndarray]]:
+) -> tuple[Rows, dict[str, np.ndarray]]:
     """(rows, arrays) of everything that applies to this method and world."""
-    rows: films.Rows = []
+    rows: Rows = []
     arrays: dict[str, np.ndarray] = {}
     chosen, truth = trial.method.partition("_")[2], prepared.splits["test"].truth
     if "gates" in found:
@@ -45,7 +45,7 @@ def look(
 # --- gates ----------------------------------------------------------------------------------------------------------
 
 
-def gates(values: np.ndarray, chosen: str, prepared: Prepared) -> tuple[films.Rows, dict[str, np.ndarray]]:
+def gates(values: np.ndarray, chosen: str, prepared: Prepared) -> tuple[Rows, dict[str, np.ndarray]]:
     """values (N, M, H): shares, saturation, what the paper says of them, and the truth that they should follow."""
     mean = values.mean(axis=2)
     share = mean / np.maximum(mean.sum(axis=1, keepdims=True), 1e-12)  # (N, M)
@@ -104,7 +104,7 @@ def _truthful(share: np.ndarray, chosen: str, prepared: Prepared) -> dict[str, f
 # --- attention ------------------------------------------------------------------------------------------------------
 
 
-def attention(model: Any, test: Any, prepared: Prepared) -> tuple[films.Rows, dict[str, np.ndarray]]:
+def attention(model: Any, test: Any, prepared: Prepared) -> tuple[Rows, dict[str, np.ndarray]]:
     """Does a step of one stream look at its own scene in the other? Share of steps whose largest weight does; and some maps."""
     import torch
 
@@ -131,11 +131,11 @@ def attention(model: Any, test: Any, prepared: Prepared) -> tuple[films.Rows, di
 # --- what is lost, what is additive ---------------------------------------------------------------------------------
 
 
-def robustness(model: Any, test: Any, prepared: Prepared, chosen: str, p: np.ndarray) -> films.Rows:
+def robustness(model: Any, test: Any, prepared: Prepared, chosen: str, p: np.ndarray) -> Rows:
     """Pooled average precision, in points, that is lost when one modality is left out (zeros) or taken from another film."""
     y = prepared.y["test"]
     whole, lost = multilabel.average_precision(y, p, "micro"), {"missing": [], "noise": []}
-    rows: films.Rows = []
+    rows: Rows = []
     for letter in chosen:
         for how in lost:
             left = films.predicted(model, test, lambda batch, letter=letter, how=how: _without(batch, letter, how))["p"]
@@ -154,7 +154,7 @@ def _without(batch: dict[str, Any], letter: str, how: str) -> dict[str, Any]:
     return changed
 
 
-def audit(model: Any, test: Any, prepared: Prepared, most: int) -> films.Rows:
+def audit(model: Any, test: Any, prepared: Prepared, most: int) -> Rows:
     """Pooled average precision on the first films, and of the nearest model that adds text and the rest (EMAP): see `emap`."""
     import torch
 

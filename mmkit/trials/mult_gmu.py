@@ -18,7 +18,7 @@ from mmkit.errors import SettingsError, nearest
 from mmkit.schema import Dataset, Split, matrix, steps
 from mmkit.scores import classification, multilabel
 from mmkit.text.words import PAD, Vocabulary, tokenise
-from mmkit.trials import Result, Trial, cost, films, frozen, movie_looks, reading, start_clock
+from mmkit.trials import Result, Rows, Trial, cost, films, frozen, movie_looks, reading, start_clock
 from mmkit.worlds import movies
 from mmkit.worlds.movies import scenes
 
@@ -369,7 +369,7 @@ def _only(columns: Any, chosen: str):
 # --- scores ---------------------------------------------------------------------------------------------------------
 
 
-def _test_scores(prepared: Prepared, p: np.ndarray) -> tuple[films.Rows, dict[str, np.ndarray]]:
+def _test_scores(prepared: Prepared, p: np.ndarray) -> tuple[Rows, dict[str, np.ndarray]]:
     """Average precisions in %, or for a binary label accuracy, F1 and average precision in %."""
     y = prepared.y["test"]
     arrays = {"probability": p.astype(np.float16)}
@@ -402,7 +402,7 @@ def _scored(trial: Trial, settings: dict[str, Any], prepared: Prepared, model: A
     return Result(rows, {**spent, "seconds_per_epoch": history.seconds / max(len(history.losses), 1)}, arrays)
 
 
-def across(results: dict[Trial, Result]) -> dict[Trial, films.Rows]:
+def across(results: dict[Trial, Result]) -> dict[Trial, Rows]:
     """How far a trial's pooled average precision lies from the median of its method and world over seeds."""
     values: dict[tuple[str, str, str], list[float]] = {}
     own = {}

@@ -12,7 +12,7 @@ import numpy as np
 from mmkit.errors import DataError, SettingsError
 from mmkit.schema import Dataset, Split
 from mmkit.scores import agreement, calibration, multilabel
-from mmkit.trials import Result, Trial, cost, films, frozen, reading, start_clock
+from mmkit.trials import Result, Rows, Trial, cost, films, frozen, reading, start_clock
 from mmkit.worlds import movies
 
 LONG = 400  # steps from which training is worth checkpoints, one every so many
@@ -241,7 +241,7 @@ def _look(model: Any, columns: Any, settings: dict[str, Any]) -> dict[str, np.nd
     return found
 
 
-def across(results: dict[Trial, Result]) -> dict[Trial, films.Rows]:
+def across(results: dict[Trial, Result]) -> dict[Trial, Rows]:
     """Per genre beside the GMU of the same world and seed: how many genres are not below it, and the gain where it is weak."""
     found = {}
     for trial, result in results.items():

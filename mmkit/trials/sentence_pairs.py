@@ -12,13 +12,13 @@ from mmkit.schema import Dataset, Split
 from mmkit.scores import embeddings
 from mmkit.scores import translation as scores
 from mmkit.text.words import END, PAD, SPECIALS, START, UNK, Vocabulary, tokenise
+from mmkit.trials import Rows
 from mmkit.worlds import translation as worlds
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-Rows = list[tuple[str, str, float]]
 SIZE = 250  # sentences decoded at a time
 MORE = 5  # words by which a translation may be longer than the longest of the training part
 FEW = 40  # sentences whose attention is kept

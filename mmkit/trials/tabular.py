@@ -13,7 +13,7 @@ import numpy as np
 from mmkit import text
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset, Split, TableSchema
-from mmkit.trials import Result, Trial, cost, frozen, reading, start_clock
+from mmkit.trials import Result, Rows, Trial, cost, frozen, reading, start_clock
 from mmkit.worlds import tables
 
 PARTS = (0.6, 0.1, 0.3)  # of a world: training, validation (for the threshold), test
@@ -250,7 +250,7 @@ def _outputs(model, batch):
     return out
 
 
-def _scores(prepared: Prepared, valid: np.ndarray, test: np.ndarray) -> list[tuple[str, str, float]]:
+def _scores(prepared: Prepared, valid: np.ndarray, test: np.ndarray) -> Rows:
     """Test metrics. `f1_max` picks its threshold on the test records, as the official code does; `f1` on the validation ones."""
     from mmkit import scores
 
@@ -261,7 +261,7 @@ def _scores(prepared: Prepared, valid: np.ndarray, test: np.ndarray) -> list[tup
     return [("test", metric, float(value)) for metric, value in named.items()] + chosen
 
 
-def _agreement(prepared: Prepared, reliance: np.ndarray, untrained: Any) -> list[tuple[str, str, float]]:
+def _agreement(prepared: Prepared, reliance: np.ndarray, untrained: Any) -> Rows:
     """Rank correlation of the reliance on the text with how talkative the text is; the untrained model's is the floor."""
     from mmkit.scores.agreement import spearman
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from mmkit.batches.graphs import GraphBatch, GraphStore, from_dgl, load_dgl, to_dgl
+from mmkit.batches.dgl_graphs import from_dgl, load_dgl, to_dgl
+from mmkit.batches.graphs import GraphBatch, GraphStore
 from mmkit.errors import DataError, SettingsError
 from mmkit.schema import GRAPH
 from tests.layers.graph_cases import needs_dgl

@@ -9,6 +9,7 @@ import torch
 
 from mmkit import papers
 from mmkit.errors import DataError, SettingsError
+from mmkit.models.graphvqa import Answering
 from mmkit.scores import answers
 from mmkit.study.settings import resolve
 from mmkit.trials import Result, Trial, graph_questions, graphvqa
@@ -85,9 +86,11 @@ def test_questions_are_parted_by_length_as_evenly_as_possible():
 def test_the_guess_is_scored_on_what_counts(prepared):
     result = graphvqa.run(Trial("core", "main", 0, "guess"), SETTINGS)
     rows = {name: v for _, name, v in result.rows}
+    test = graph_questions.prepare(scenes.make("core", 300, 0, hops=(0.4, 0.6)), SETTINGS).splits["test"]
+    counts, hops, chance = test.table["balanced"].to_numpy(), *(test.truth[name].to_numpy() for name in ("hops", "chance"))
+    assert 0 < counts.sum() < len(test)
     assert rows["accuracy_hops0"] == 100
-    assert 40 < rows["accuracy_hops1"] < 95
-    assert rows["accuracy_rel"] == pytest.approx(rows["accuracy_hops1"])
+    assert rows["accuracy_hops1"] == rows["accuracy_rel"] == pytest.approx(100 * chance[counts & (hops == 1)].mean())
 
 
 def test_majority_answers_by_kind_of_question():
@@ -158,6 +161,20 @@ def test_gine_has_a_rate_of_its_own_and_the_easy_null_its_epochs():
     assert graphvqa.run(trial, SETTINGS | {"learning_rate": 1e-9}).rows == plain.rows
     assert graphvqa.run(trial, SETTINGS | {"learning_rate_gine": 1e-9}).rows != plain.rows
     assert len(plain.arrays["loss"]) == SETTINGS["epochs_hops0"]
+
+
+def test_without_a_graph_no_question_is_easier_and_torch_starts_the_layers():
+    trial = Trial("core", "main", 0, "question_only")
+    plain = graphvqa.run(trial, SETTINGS)
+    assert graphvqa.run(trial, SETTINGS | {"start": "torch", "easy_epochs": 0}).rows == plain.rows
+    assert graphvqa.run(trial, SETTINGS | {"learning_rate": 1e-9}).rows != plain.rows
+
+
+def test_attention_is_looked_at_on_questions_that_count(prepared):
+    model = Answering(graphvqa.build("gat", prepared, SETTINGS), prepared.store).eval()
+    test = prepared.splits["test"]
+    looked = graphvqa._attention(model, prepared)[1]["step_rows"]
+    assert set(looked) <= set(np.flatnonzero(test.table["balanced"].to_numpy() & (test.truth["hops"].to_numpy() > 0)))
 
 
 def test_consistency_needs_the_entailed_questions_answered(prepared):

@@ -3,8 +3,9 @@ r"""The world of scenes: objects in places, what relates them, and what is asked
 A seed, the name of a split and the number of a scene decide everything about it; no scene depends on how many others there are,
 on the order in which they are made, or on what else is made of them. The files, each importing from its left only:
 
-vocabulary, streams, scene, knobs, priors, spatial, splits, geometry, layout, attributes, generate, graphs, cache
--> programs, view, references, comparisons, proposals, asked, entailment, choices, labels, wordings, balance, executor, questions
+vocabulary, streams, columns, scene, knobs, priors, spatial, splits, geometry, layout, attributes, generate, graphs, cache
+-> programs, view, references, comparisons, wrong_options, proposals, asked, entailment, choices, labels, wordings, balance,
+   executor, questions
  | backdrops, glyphs, pictograms, raster, detector, predicted
  | annotators, sentences, captions
 -> export_gqa, export_coco -> core, core_questions, core_data, scenes_data, captions_data

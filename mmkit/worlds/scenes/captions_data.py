@@ -13,6 +13,7 @@ from mmkit.schema import CaptionSchema, Dataset, Modality, Split
 from mmkit.worlds.scenes import captions, detector
 from mmkit.worlds.scenes import vocabulary as v
 from mmkit.worlds.scenes.cache import cached
+from mmkit.worlds.scenes.columns import lists, named, vectors
 from mmkit.worlds.scenes.generate import scene, scenes
 from mmkit.worlds.scenes.knobs import Knobs, settle
 from mmkit.worlds.scenes.scene import Scene, Scenes
@@ -84,21 +85,19 @@ def _part(knobs: Knobs, part: str, count: int, regions: int, dim: int, sigma: fl
     )
     speech = {"annotators": knobs.annotators, "hypernym_rate": knobs.hypernym_rate}
     said = cached({"what": "captions", **world, **speech}, lambda: _said(drawn(), knobs))
-    rows, wide = seen["features"].shape[0], pa.list_(pa.float32(), dim)
-    features = pa.FixedSizeListArray.from_arrays(pa.array(seen["features"].reshape(-1)), type=wide)
+    each = np.arange(len(seen["features"]) + 1) * regions  # where each scene's regions start
     table = pa.table(
         {
             "id": said["id"],
-            "regions": _lists(features, rows, regions),
-            "picture_vector": pa.FixedSizeListArray.from_arrays(pa.array(seen["features"].mean(axis=1).reshape(-1)), type=wide),
+            "regions": lists(each, vectors(seen["features"].reshape(-1, dim))),
+            "picture_vector": vectors(seen["features"].mean(axis=1)),
             "captions": said["captions"],
             "part": said["part"],
         }
     )
-    names = pa.array(["", *v.CATEGORIES]).take(pa.array(seen["shown"].reshape(-1).astype(np.int64) + 1))
-    box = pa.FixedSizeListArray.from_arrays(pa.array(seen["box"].reshape(-1)), 4)
+    names, box = named(["", *v.CATEGORIES], seen["shown"].reshape(-1) + 1), vectors(seen["box"].reshape(-1, 4))
     truth = said.select([name for name in captions.TRUTH.names if name != "id"])
-    truth = truth.append_column("shown", _lists(names, rows, regions)).append_column("box", _lists(box, rows, regions))
+    truth = truth.append_column("shown", lists(each, names)).append_column("box", lists(each, box))
     return table, truth
 
 
@@ -117,7 +116,3 @@ def _said(scenes: Scenes, knobs: Knobs) -> pa.Table:
         if name != "id":
             table = table.append_column(name, truth[name])
     return table
-
-
-def _lists(values: pa.Array, rows: int, size: int) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * size), values)

@@ -8,8 +8,8 @@ from mmkit.worlds.scenes import vocabulary as v
 from mmkit.worlds.scenes.comparisons import COMPARED, MOST_PAIRS, WHOLE
 from mmkit.worlds.scenes.priors import priors
 from mmkit.worlds.scenes.programs import ATTRIBUTES, Draft
-from mmkit.worlds.scenes.proposals import possible
 from mmkit.worlds.scenes.view import View
+from mmkit.worlds.scenes.wrong_options import possible
 
 YES_NO = ("no", "yes")
 SHOWN_RELATIONS = tuple(r for r in v.RELATIONS if r != "near")

@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmkit.schema import GRAPH, GraphQuestionSchema
+from mmkit.worlds.scenes.columns import lists, named, vectors
 from mmkit.worlds.scenes.core import (
     ANSWERS,
     CATEGORIES,
@@ -43,15 +44,15 @@ def graph_table(graphs: Graphs, split: str, first: int, seed: int = 0, random_la
     things = np.arange(0, THINGS * n + 1, THINGS)
     turn = 2 * np.pi * np.arange(THINGS) / THINGS  # they stand in a circle: this world has no picture
     box = np.tile(np.stack([0.45 + 0.4 * np.cos(turn), 0.45 + 0.4 * np.sin(turn), *np.full((2, THINGS), 0.1)], axis=1), (n, 1))
-    colours = pa.ListArray.from_arrays(np.arange(THINGS * n + 1, dtype=np.int32), _words(COLOURS, graphs.colour.ravel()))
+    colours = lists(np.arange(THINGS * n + 1), named(COLOURS, graphs.colour.ravel()))
     columns = {
         "id": pa.array([f"{split}_{i:07d}" for i in range(first, first + n)]),
-        "name": _lists(things, _words(CATEGORIES, graphs.category.ravel())),
-        "attributes": _lists(things, colours),
-        "box": _lists(things, pa.FixedSizeListArray.from_arrays(pa.array(box.astype(np.float32).ravel()), 4)),
-        "source": _lists(edges, pa.array(source, pa.int32())),
-        "target": _lists(edges, pa.array(target, pa.int32())),
-        "relation": _lists(edges, _words(RELATIONS, label)),
+        "name": lists(things, named(CATEGORIES, graphs.category.ravel())),
+        "attributes": lists(things, colours),
+        "box": lists(things, vectors(box.astype(np.float32))),
+        "source": lists(edges, pa.array(source, pa.int32())),
+        "target": lists(edges, pa.array(target, pa.int32())),
+        "relation": lists(edges, named(RELATIONS, label)),
     }
     return pa.table(columns, schema=GRAPH)
 
@@ -60,7 +61,7 @@ def question_table(graphs: Graphs, asked: Asked, split: str, first: int, part: s
     """(questions in the schema's columns, truth), about graphs whose first stands in row `row` of the table of graphs.
 
     entailed: also ask what each question entails (not balanced), so that consistency can be counted.
-    Truth: steps (what each reasoning step is about), hops, words, chance (see `chance`), form.
+    Truth: steps (what each reasoning step is about), hops, chance (see `chance`).
     """
     n = len(graphs)
     names = np.array([f"{split}_{i:07d}_q0" for i in range(first, first + n)])
@@ -128,13 +129,12 @@ def words(graphs: Graphs, asked: Asked) -> list[str]:
 def _entailed(graphs: Graphs, asked: Asked) -> list[tuple[NDArray, Asked]]:
     """What follows from a right answer about a color: it is that color; it is not another one; it is that one of two."""
     rows = np.arange(len(graphs))
-    last = asked.chain[rows, asked.hops[rows]]
-    right = graphs.colour[rows, last]
-    said = asked.options[rows]
+    right = graphs.colour[rows, asked.chain[rows, asked.hops]]
+    said = asked.options
     # the wrong color is the one that was offered, where one was; a "no" to a wrong color does not tell the right one
     wrong = np.where(said[:, 0] == right, said[:, 1], said[:, 0])
     wrong = np.where(wrong < 0, (right + 1 + rows % (COLOUR - 1)) % COLOUR, wrong)
-    knows = ~((asked.form[rows] == VERIFY) & (said[:, 0] != right))
+    knows = ~((asked.form == VERIFY) & (said[:, 0] != right))
     none = np.full(len(rows), -1)
 
     def about(keep: NDArray, form: int, first: NDArray, second: NDArray, answer: NDArray) -> tuple[NDArray, Asked]:
@@ -143,12 +143,11 @@ def _entailed(graphs: Graphs, asked: Asked) -> list[tuple[NDArray, Asked]]:
         further = {name: getattr(asked, name)[at] for name in ("hops", "chain", "relations")}
         return at, Asked(form=np.full(len(at), form), options=options, answer=answer[keep], **further)
 
-    form = asked.form[rows]
     low, high = np.minimum(right, wrong), np.maximum(right, wrong)
     return [
-        about(knows & (form != VERIFY), VERIFY, right, none, np.full(len(rows), YES)),
+        about(asked.form != VERIFY, VERIFY, right, none, np.full(len(rows), YES)),
         about(knows, VERIFY, wrong, none, np.full(len(rows), NO)),
-        about(knows & (form != CHOOSE), CHOOSE, low, high, COLOUR_ANSWER[right]),
+        about(knows & (asked.form != CHOOSE), CHOOSE, low, high, COLOUR_ANSWER[right]),
     ]
 
 
@@ -156,12 +155,10 @@ def _truth(graphs: Graphs, asked: Asked) -> pa.Table:
     steps = [
         [[thing] for thing in chain[: hops + 1]] for hops, chain in zip(asked.hops.tolist(), asked.chain.tolist(), strict=True)
     ]
-    count = np.char.count(words(graphs, asked), " ") + 1
     return pa.table(
         {
             "steps": pa.array(steps, pa.list_(pa.list_(pa.int32()))),
             "hops": pa.array(asked.hops.astype(np.int8)),
-            "words": pa.array(count.astype(np.int16)),
             "chance": pa.array(chance(graphs, asked).astype(np.float32)),
         }
     )
@@ -198,11 +195,3 @@ def chance(graphs: Graphs, asked: Asked) -> NDArray[np.float64]:
     score[at, COLOUR_ANSWER[b[at]]] = right[at, b[at]] * wrong[at, b[at], a[at]]
     best = np.isclose(score, score.max(axis=1, keepdims=True), rtol=1e-9)
     return best[rows, asked.answer] / best.sum(axis=1)
-
-
-def _words(names: tuple[str, ...], numbers: NDArray) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int8()), pa.array(names)).dictionary_decode()
-
-
-def _lists(offsets: NDArray, values: pa.Array) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from mmkit.worlds.scenes.programs import KIND_OF_WORD, LINKS, Draft
-from mmkit.worlds.scenes.proposals import choose_attr, choose_rel, verify_attr, verify_rel, wrong_value
+from mmkit.worlds.scenes.proposals import choose_attr, choose_rel, verify_attr, verify_rel
 from mmkit.worlds.scenes.references import Draw
 from mmkit.worlds.scenes.view import View
 from mmkit.worlds.scenes.vocabulary import RELATIONS, REVERSE
+from mmkit.worlds.scenes.wrong_options import wrong_value
 
 FOLLOWED = {"queryAttr": 0.3, "queryRel": 0.3, "chooseAttr": 0.3, "chooseRel": 0.3}  # share of questions that get one more
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mmkit.schema import GRAPH
 from mmkit.worlds.scenes import vocabulary as v
+from mmkit.worlds.scenes.columns import lists, named, vectors
 from mmkit.worlds.scenes.scene import Scene, Scenes
 from mmkit.worlds.scenes.spatial import edges
 
@@ -27,15 +28,14 @@ def table(scenes: Scenes, nearest: int, types: str = "true") -> pa.Table:
     found = [edges(scenes[row], nearest, types) for row in range(count)]
     links = np.concatenate([[0], np.cumsum([len(e) for e in found])])
     source, relation, target = np.concatenate(found).T
-    box = pa.FixedSizeListArray.from_arrays(pa.array(a["box"].reshape(-1)), 4)
     columns = [
         pa.array([f"{scenes.split}_{scenes.first + row:07d}" for row in range(count)]),
-        _lists(a["objects"], pa.array(v.CATEGORIES).take(pa.array(a["category"]))),
-        _lists(a["objects"], _words(a)),
-        _lists(a["objects"], box),
-        _lists(links, pa.array(source.astype(np.int32))),
-        _lists(links, pa.array(target.astype(np.int32))),
-        _lists(links, pa.array(v.RELATIONS).take(pa.array(relation))),
+        lists(a["objects"], named(v.CATEGORIES, a["category"])),
+        lists(a["objects"], _words(a)),
+        lists(a["objects"], vectors(a["box"])),
+        lists(links, pa.array(source.astype(np.int32))),
+        lists(links, pa.array(target.astype(np.int32))),
+        lists(links, named(v.RELATIONS, relation)),
     ]
     return pa.Table.from_arrays([c.cast(field.type) for c, field in zip(columns, GRAPH, strict=True)], schema=GRAPH)
 
@@ -47,8 +47,4 @@ def _words(a: dict[str, NDArray]) -> pa.Array:
     number = np.stack([np.where(a[name] >= 0, a[name] + at, -1) for name, at in zip(SAID, start, strict=True)], axis=1)
     said = (number >= 0) & (words[number] != "")
     offsets = np.concatenate([[0], np.cumsum(said.sum(axis=1))])
-    return _lists(offsets, pa.array(words).take(pa.array(number[said])))
-
-
-def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.Array:
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+    return lists(offsets, named(words, number[said]))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
-from mmkit.worlds.scenes import splits
-from mmkit.worlds.scenes import vocabulary as v
 from mmkit.worlds.scenes.comparisons import compare, whole
-from mmkit.worlds.scenes.programs import ANY, ATTRIBUTES, KIND_OF_WORD, LINKS, Draft, Reference
+from mmkit.worlds.scenes.programs import ANY, KIND_OF_WORD, LINKS, Draft, Reference
 from mmkit.worlds.scenes.references import Draw, fits, guessed, onward, pick, refer
-from mmkit.worlds.scenes.view import R, View, semantic
+from mmkit.worlds.scenes.view import View
+from mmkit.worlds.scenes.wrong_options import absent, other_name, other_relation, wrong_value
 
 FORMS = {  # shares of proposals; what follows from a query adds verify and choose, so that they come close to the wanted types
     "queryAttr": 0.19, "queryRel": 0.27, "verifyAttr": 0.06, "verifyRel": 0.07, "exist": 0.07, "chooseAttr": 0.04,
@@ -21,10 +17,7 @@ FORMS = {  # shares of proposals; what follows from a query adds verify and choo
 RELATIONAL = ("queryRel", "verifyRel", "chooseRel")  # at least one relation
 HOPS = (0.3, 0.4, 0.2, 0.1)  # shares of questions by the number of relations, if all forms allowed all of them
 SEMANTIC_SHARE = 0.6  # of the tries; where a scene has no such relation a spatial one steps in: half of all steps remain
-HARD = 0.7  # share of wrong options that another thing of the category has
 AGAIN = 3  # times that a form is tried before the proposal is given up
-SLOT_MEMBERS = [[r for r in range(len(v.SEMANTIC)) if v.SLOT_OF[r] == v.SLOT_OF[s]] for s in range(len(v.SEMANTIC))]
-DIRECTIONS = [r for r, name in enumerate(v.RELATIONS) if name in v.SPATIAL and name != "near"]  # graphs do not show "near"
 
 
 class Rules(NamedTuple):
@@ -73,26 +66,6 @@ def _which(cumulative: tuple[float, ...], at: float) -> int:
     return next((k for k, share in enumerate(cumulative) if at < share), len(cumulative) - 1)
 
 
-# ---- what is held out
-# It would be wrong wherever a question offered it, and who learns that has learnt a "no" for what the tests of new combinations
-# show. So wrong words are told of things as if what is held out did not exist; right words cannot be held out.
-
-
-@lru_cache(maxsize=64)
-def untold(seed: int, split: str) -> frozenset[str]:
-    """Things that no question of the split speaks of, "pink man": the held-out pairs, except where they are shown."""
-    held = [] if split == "test_comp" else np.argwhere(splits.held_pairs(seed)).tolist()
-    return frozenset(f"{v.COLOURS[colour]} {v.CATEGORIES[category]}" for category, colour in held)
-
-
-@lru_cache(maxsize=64)
-def unlinked(seed: int, split: str) -> frozenset[tuple[str, int, str]]:
-    """Likewise (category, number of `LINKS` by which one comes to it, category that one comes from): the held-out triples."""
-    held = [] if split == "test_rel" else np.argwhere(splits.held_triples(seed)).tolist()
-    ways = [(v.CATEGORIES[subject], relation, v.CATEGORIES[target]) for subject, relation, target in held]
-    return frozenset([*ways, *((target, R + relation, subject) for subject, relation, target in ways)])
-
-
 # ---- attributes
 
 
@@ -104,27 +77,6 @@ def _target(view: View, hops: int, share: float, draw: Draw) -> tuple[Reference,
     said = KIND_OF_WORD.get(reference.filter) if not hops else None
     kinds = [kind for kind in view.attributes[reference.chain[-1]] if kind != said]
     return (reference, pick(kinds, draw)) if kinds else None
-
-
-def wrong_value(view: View, thing: int, kind: str, draw: Draw) -> str:
-    """An attribute that the thing has not, but mostly another one of its category has, or at least another thing here.
-
-    There always is one: every kind has two words or more, and of ten colors at most two are held out.
-    """
-    right, name, held = view.attributes[thing][kind], view.name[thing], untold(view.scene.seed, view.scene.split)
-    wrong = [word for word in possible(kind, view.kind[thing]) if word != right and f"{word} {name}" not in held]
-    if draw() < HARD:
-        seen = [a[kind] for k, a in enumerate(view.attributes) if view.name[k] == name and a.get(kind) in wrong]
-        if seen := seen or [a[kind] for a in view.attributes if a.get(kind) in wrong]:
-            return pick(seen, draw)
-    return pick(wrong, draw)
-
-
-def possible(kind: str, hypernym: str) -> tuple[str, ...]:
-    """The attributes of a kind that things of a hypernym can have."""
-    if kind == "material":
-        return v.MATERIALS_OF[hypernym]
-    return v.STATES_OF[hypernym] if kind == "state" else ATTRIBUTES[kind]
 
 
 def _chance_of(view: View, reference: Reference, kind: str, answer: str, only: tuple[str, ...] = ()) -> float:
@@ -211,28 +163,6 @@ def verify_rel(view: View, reference: Reference, name: str, link: int, form: str
     return Draft(form, answer, (reference,), "", (), name, link, focus, hops, 0.5)
 
 
-def other_relation(view: View, link: int, members: tuple[int, ...], start: int, draw: Draw) -> int | None:
-    """Another relation of the same slot, or another direction, that does not hold; None where there is none."""
-    relation = link if link < R else link - R
-    others = SLOT_MEMBERS[relation] if semantic(link) else DIRECTIONS
-    others = [r + link - relation for r in others if r != relation]
-    held, name = unlinked(view.scene.seed, view.scene.split), view.name
-    others = [r for r in others if not any(view.true[k, r, start] or (name[k], r, name[start]) in held for k in members)]
-    return pick(others, draw) if others else None
-
-
-def other_name(view: View, link: int, start: int, but: str, draw: Draw) -> str | None:
-    """The category of another thing here that does not stand in the relation to `start`, mostly one of the same hypernym."""
-    free = [n for n in view.name if n != but and not any(view.true[k, link, start] for k in view.members[n])]
-    held, called = unlinked(view.scene.seed, view.scene.split), view.name[start]
-    free = [n for n in free if view.members[n] != [start] and (n, link, called) not in held]
-    kind = view.kind[view.members[but][0]]
-    akin = [n for n in free if view.kind[view.members[n][0]] == kind]
-    if akin and draw() < HARD:
-        return pick(akin, draw)
-    return pick(free, draw) if free else None
-
-
 def _verify_rel(view: View, hops: int, share: float, draw: Draw, form: str = "verifyRel") -> Draft | None:
     if (found := onward(view, view.edges, hops, share, draw)) is None:
         return None
@@ -294,23 +224,6 @@ def present(view: View, draw: Draw) -> str:
     thing = int(draw() * view.n)
     words = list(view.attributes[thing].values())
     return f"{pick(words, draw)} {view.name[thing]}" if words and draw() < 0.6 else view.name[thing]
-
-
-def absent(view: View, draw: Draw) -> str | None:
-    """A category that is not there, of a hypernym that is, or a category that is there with an attribute that it has not."""
-    thing = int(draw() * view.n)
-    if draw() < 0.6:
-        name, held = view.name[thing], untold(view.scene.seed, view.scene.split)
-        words = [w for a in view.attributes for kind, w in a.items() if w in possible_of(view, thing, kind)]
-        words = [w for w in words if not view.called(name, w) and f"{w} {name}" not in held]
-        return f"{pick(words, draw)} {name}" if words else None
-    names = [name for name in v.HYPERNYMS[view.kind[thing]] if name not in view.members]
-    return pick(names, draw) if names else None
-
-
-def possible_of(view: View, thing: int, kind: str) -> tuple[str, ...]:
-    """Attributes of a kind that the thing could have; none where it has no attribute of this kind."""
-    return possible(kind, view.kind[thing]) if kind in view.attributes[thing] or kind == "size" else ()
 
 
 def _exist(view: View, hops: int, share: float, draw: Draw) -> Draft | None:

@@ -16,6 +16,7 @@ from mmkit.errors import SettingsError, nearest
 from mmkit.schema import Dataset, Split, whole
 from mmkit.worlds.scenes import generate, graphs, questions, splits
 from mmkit.worlds.scenes.cache import cached
+from mmkit.worlds.scenes.columns import lists
 from mmkit.worlds.scenes.knobs import Knobs, settle
 from mmkit.worlds.scenes.scene import Scenes
 
@@ -110,10 +111,10 @@ def _asked(scenes: Scenes, knobs: Knobs, part: str, jobs: int) -> pa.Table:
 
 def _within(table: pa.Table) -> pa.Table:
     """Entailed questions that were left out are no longer named."""
-    lists = whole(table["entailed"])
-    there = pc.is_in(lists.flatten(), value_set=whole(table["id"])).to_numpy(zero_copy_only=False)
+    entailed = whole(table["entailed"])
+    there = pc.is_in(entailed.flatten(), value_set=whole(table["id"])).to_numpy(zero_copy_only=False)
     before = np.concatenate([[0], np.cumsum(there)])  # how many of the first k names stay
-    ends: NDArray[np.int64] = np.concatenate([[0], np.cumsum(pc.list_value_length(lists).to_numpy())])
-    kept = pa.ListArray.from_arrays(pa.array(before[ends], pa.int32()), lists.flatten().filter(pa.array(there)))
+    ends: NDArray[np.int64] = np.concatenate([[0], np.cumsum(pc.list_value_length(entailed).to_numpy())])
+    kept = lists(before[ends], entailed.flatten().filter(pa.array(there)))
     at = table.schema.get_field_index("entailed")
     return table.set_column(at, table.schema.field(at), kept)

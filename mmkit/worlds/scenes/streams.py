@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 # One stream per concern, so that a null control which changes one of them leaves all others as they are.
 STREAMS = (
     "world", "layout", "attributes", "text", "render", "detector", "sgg", "questions", "balance", "captions", "annotators",
-    "core", "edges", "nlvr2", "ve", "ocr",
+    "core", "edges",
 )  # fmt: skip
 
 

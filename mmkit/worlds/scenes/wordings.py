@@ -73,6 +73,12 @@ def _way(draft: Draft, neutral: bool) -> tuple[str, str, str]:
     return (NEUTRAL if neutral else relation), side, phrase(draft.references[0], neutral)
 
 
+def _noun(draft: Draft, unique: bool = False) -> str:
+    """What is asked about, 'a man' or 'the man', marked where the answer is about one object."""
+    noun = f"{'the' if unique else article(draft.name)} {draft.name}"
+    return f"{noun}{_MARK}{draft.focus[0]}" if len(draft.focus) == 1 else noun
+
+
 def _query_attr(draft: Draft, style: float, unique: bool, neutral: bool) -> str:
     if draft.kind == "state" and draft.answer in ("open", "closed"):
         form = ("in which state is {}", "how is {}")[style < 0.3]
@@ -111,17 +117,13 @@ def _query_rel(draft: Draft, style: float, unique: bool, neutral: bool) -> str:
 
 def _verify_rel(draft: Draft, style: float, unique: bool, neutral: bool) -> str:
     relation, side, reference = _way(draft, neutral)
-    noun = f"{'the' if unique else article(draft.name)} {draft.name}"
-    if len(draft.focus) == 1:
-        noun += f"{_MARK}{draft.focus[0]}"
+    noun = _noun(draft, unique)
     return f"is {reference} {relation} {noun}" if side == "o" else f"is {noun} {relation} {reference}"
 
 
 def _exist_rel(draft: Draft, style: float, unique: bool, neutral: bool) -> str:
     relation, side, reference = _way(draft, neutral)
-    noun = f"{article(draft.name)} {draft.name}"
-    if len(draft.focus) == 1:
-        noun += f"{_MARK}{draft.focus[0]}"
+    noun = _noun(draft)
     return f"is there {noun} that {reference} is {relation}" if side == "o" else f"is there {noun} {relation} {reference}"
 
 
@@ -129,9 +131,7 @@ def _choose_rel(draft: Draft, style: float, unique: bool, neutral: bool) -> str:
     one, two = draft.options if style < 0.5 else draft.options[::-1]
     either = NEUTRAL if neutral else f"{one} or {two}"
     _, side, reference = _way(draft, neutral)
-    noun = f"{'the' if unique else article(draft.name)} {draft.name}"
-    if len(draft.focus) == 1:
-        noun += f"{_MARK}{draft.focus[0]}"
+    noun = _noun(draft, unique)
     return f"is {reference} {either} {noun}" if side == "o" else f"is {noun} {either} {reference}"
 
 

@@ -83,6 +83,22 @@ def test_what_a_question_entails_is_true_and_asked_elsewhere(data):
     assert shortest > 10
 
 
+def test_no_question_entails_one_that_asks_the_same(data):
+    """A color tells all three; who knows which of two it is knows both of their "is it"; a "yes" tells what another is not."""
+    rows = {row["id"]: row for row in data.records.table.to_pylist()}
+    told = {"color": ["verify yes", "verify no", "choose"], "choose": ["verify yes", "verify no"]}
+    told |= {"verify yes": ["verify no", "choose"], "verify no": []}
+
+    def kind(row: dict) -> str:
+        form, answer = row["detailed"][:-1], data.schema.classes[row["answer"]]
+        return f"verify {answer}" if form == "verify" else form
+
+    asked = [row for row in rows.values() if row["part"] == "test" and row["balanced"]]
+    for row in asked:
+        assert [kind(rows[e]) for e in row["entailed"]] == told[kind(row)]
+    assert {kind(row) for row in asked} == set(told)
+
+
 def test_a_graph_depends_on_its_number_alone():
     graphs, asked = core.draw(5, "train", 0, 300, SOME)
     again, asked_again = core.draw(5, "train", 120, 40, SOME)

@@ -119,6 +119,18 @@ def test_annotations_point_at_the_words():
     assert (full, where["answer"], where["fullAnswer"]) == ("the cup.", {"0": 3}, {"1": 3})
 
 
+@pytest.mark.parametrize("form", ["verifyRel", "existRel", "chooseRel"])
+@pytest.mark.parametrize("focus", [(), (3,), (3, 4)])
+@pytest.mark.parametrize("unique", [False, True])
+def test_what_is_asked_about_is_marked_where_it_is_one_thing(form, focus, unique):
+    draft = Draft(form, "yes", (MAN,), "", ("carrying", "holding"), "cup", HELD, focus, 1)
+    text, _, where = sentence(draft, 0.9, unique)
+    words = text[:-1].split()
+    assert words[words.index("cup") - 1] == ("the" if unique and form != "existRel" else "a")
+    marked = {words[int(k)]: thing for k, thing in where["question"].items()}
+    assert marked == {"man": 0} | ({"cup": 3} if focus == (3,) else {})
+
+
 def test_relations_can_be_left_unsaid():
     assert sentence(CASES[0][0], 0.9, neutral=True)[0] == (
         "what color is the cup that the man that the brown dog is linked to is linked to?"
