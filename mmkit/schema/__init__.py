@@ -1,11 +1,12 @@
 """What one example is: column roles, types, units. Worlds and readers both fill it; everything to the right relies on it.
 
-One file per kind of example: `tables`, `pairs`, `multimodal`, `questions` (about graphs), `captions`. `data` holds the records
-of any kind in their splits; `columns` is what all kinds say about a single column.
+One file per kind of example: `tables`, `pairs`, `multimodal`, `questions` (about graphs), `captions`,
+`conversations`. `data` holds the records of any kind in their splits; `columns` is what all kinds say about a single column.
 """
 
 from mmkit.schema.captions import CaptionSchema
 from mmkit.schema.columns import PARTS, ROLES, Column, matrix, steps, whole
+from mmkit.schema.conversations import ConversationSchema, dialogue_starts
 from mmkit.schema.data import Dataset, Schema, Split
 from mmkit.schema.multimodal import MODALITIES, Modality, MultimodalSchema
 from mmkit.schema.pairs import PairSchema
@@ -22,6 +23,7 @@ __all__ = [
     "TASKS",
     "CaptionSchema",
     "Column",
+    "ConversationSchema",
     "Dataset",
     "GraphQuestionSchema",
     "Modality",
@@ -30,6 +32,7 @@ __all__ = [
     "Schema",
     "Split",
     "TableSchema",
+    "dialogue_starts",
     "matrix",
     "steps",
     "whole",

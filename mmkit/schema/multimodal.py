@@ -1,4 +1,4 @@
-"""Examples of several modalities: text, vectors, sequences, pictures, people."""
+"""Examples of several modalities: text, vectors, sequences, pictures, sound, people."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmkit.errors import DataError
-from mmkit.schema.columns import PARTS, Column, matrix, missing_values, out_of_range, repeated_ids, steps, wrong_columns
+from mmkit.schema.columns import PARTS, Column, matrix, missing_values, out_of_range, repeated_ids, steps, whole, wrong_columns
 
-MODALITIES = ("text", "vector", "sequence", "picture", "people")
+MODALITIES = ("text", "vector", "sequence", "picture", "sound", "people")
 
 
 @dataclass(frozen=True)
 class Modality:
     """One thing that an example shows. Missing values are not allowed: a reader leaves the record out, or fills it, and counts.
 
-    kind: text (a string) | vector (D numbers) | sequence (one or more steps of D numbers) | picture (bytes of (3, H, W), RGB) |
-    people (any number of {role, name}).  shape: (D,) of a vector or of one step, (3, H, W) of a picture, () otherwise.
+    kind: text (a string) | vector (D numbers) | sequence (one or more steps of D numbers) | picture (bytes of (3, H, W), RGB, or
+    of (F, 3, H, W), F of them) | sound (one channel of int16 samples, the unit names the rate, "22050 Hz") | people (any number
+    of {role, name}).  shape: (D,) of a vector or of one step, (3, H, W) or (F, 3, H, W) of pictures, () otherwise.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Modality:
             return pa.list_(pa.list_(pa.float32(), self.shape[0]))
         if self.kind == "picture":
             return pa.list_(pa.uint8(), int(np.prod(self.shape)))
+        if self.kind == "sound":
+            return pa.list_(pa.int16())
         return pa.string() if self.kind == "text" else pa.list_(pa.struct([("role", pa.string()), ("name", pa.string())]))
 
 
@@ -97,6 +100,9 @@ def broken_rows(name: str, modality: Modality, column: pa.ChunkedArray) -> list[
         return [place.format(row, "no steps, expected at least one") for row in empty] + [
             place.format(row, "infinite or NaN values, expected finite numbers") for row in bad
         ]
+    if modality.kind == "sound":
+        empty = np.flatnonzero(np.diff(whole(column).offsets.to_numpy()) == 0)
+        return [place.format(row, "no samples, expected at least one") for row in empty]
     if modality.kind == "text":
         blank = pc.equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
         return [place.format(row, "no text, expected some") for row in np.flatnonzero(blank)]
