@@ -124,7 +124,7 @@ def fit(
     acc = accelerator(device, recipe.precision)
     if callable(step):
         step = [Objective("", step, lambda whole: _adamw(whole, recipe, acc.device.type), recipe.clip)]
-    with products(recipe.precision):
+    with products(recipe.precision), flushed():
         return _fit(acc, model, tuple(step), batches, recipe, checkpoint, every, progress, stop_after, judge)
 
 
@@ -262,6 +262,21 @@ def products(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Inside, numbers too small for full precision (below 1e-38) count as zero.
+
+    A processor takes a hundred times as long for one of them, and the moments of AdamW are full of them wherever a gradient
+    has vanished: some small models train a fifth faster.
+    """
+    before = bool((torch.tensor([1e-40]) * 1.0 == 0).item())  # torch sets this, and does not tell it
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def _over_processes(acc: Any, size: int, losses: dict[str, Tensor]) -> tuple[int, dict[str, float], float]:

@@ -634,6 +634,32 @@ def test_impossible_plateaus_are_told():
         fit(Tiny(), step, data(), plateau(), device="cpu", judge=lambda model: float("nan"))
 
 
+def too_small() -> bool:
+    return bool((torch.tensor([1e-40]) * 1.0 == 0).item())
+
+
+def test_too_small_numbers_count_as_zero_in_training_only():
+    assert not too_small()
+    seen = []
+
+    def step(model, batch):
+        seen.append(too_small())
+        return {"loss": model.head.weight.square().sum()}
+
+    columns = Columns(None, {"x": np.zeros((4, 1), dtype=np.float32)})
+    fit(Tiny(), step, Batches(columns, 2), RECIPE, device="cpu")
+    assert seen == [True] * 6
+    assert not too_small()
+    with room.flushed(), room.flushed():
+        pass
+    assert not too_small()
+    with room.flushed():
+        with pytest.raises(ZeroDivisionError), room.flushed():
+            _ = 1 / 0
+        assert too_small()
+    assert not too_small()
+
+
 def test_products_are_rounded_inside_only():
     before = torch.get_float32_matmul_precision()
     with room.products("rounded"):

@@ -8,10 +8,12 @@ Letters: B questions, T words, M steps, E width of the word vectors, Q width of 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mmkit.errors import SettingsError
 from mmkit.layers.positions import Positions
@@ -22,13 +24,29 @@ def softmax(score: Tensor, keep: Tensor | None = None) -> Tensor:
 
     Written out, because on a processor torch's own takes ten times as long for a row of fewer than sixteen numbers.
     """
-    if keep is not None:
-        score = score.masked_fill(~keep, torch.finfo(score.dtype).min)
-    weight = (score - score.detach().amax(dim=-1, keepdim=True)).exp()
-    if keep is not None:
-        weight = weight * keep
-    total = weight.sum(dim=-1, keepdim=True)
-    return weight / total.clamp(min=torch.finfo(score.dtype).tiny)
+    return _Softmax.apply(score, keep)
+
+
+class _Softmax(torch.autograd.Function):
+    """With a gradient of its own, in a third of the steps that the chain of its parts would take: w (g - sum w g)."""
+
+    @staticmethod
+    def forward(ctx: Any, score: Tensor, keep: Tensor | None) -> Tensor:
+        if keep is not None:
+            score = score.masked_fill(~keep, torch.finfo(score.dtype).min)
+        weight = (score - score.amax(dim=-1, keepdim=True)).exp_()
+        if keep is not None:
+            weight.mul_(keep)
+        weight.div_(weight.sum(dim=-1, keepdim=True).clamp_(min=torch.finfo(score.dtype).tiny))
+        ctx.save_for_backward(weight)
+        return weight
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        part = gradient * weight
+        return torch.addcmul(part, weight, part.sum(dim=-1, keepdim=True), value=-1), None
 
 
 class Attention(nn.Module):
