@@ -2,7 +2,7 @@
 
 The rooms, in the order in which data flows; a module imports only from its left (tests/test_flow.py keeps it so):
 
-errors -> papers -> schema -> worlds | readers -> text -> batches -> layers -> models -> fit -> scores
+errors -> papers -> schema -> cache -> features -> worlds | readers -> text -> batches -> layers -> models -> fit -> scores
        -> claims -> plots -> widgets -> trials -> study -> parameters -> progress -> execution -> runner -> report
        -> doctor | student -> cli
 

@@ -23,7 +23,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-CONDA_NAMES = {"pytorch": "torch", "ray-core": "ray"}
+CONDA_NAMES = {"pytorch": "torch", "ray-core": "ray", "pysoundfile": "soundfile"}
 MODULES = {"dgl": "dgl"}  # of extras that need not be installed here
 OURS = {"mmkit", "tests", "data_scripts", "sitecustomize", *(path.stem for path in (ROOT / "data_scripts").glob("*.py"))}
 # Declared, and rightly so although no line imports it.

@@ -20,14 +20,19 @@ from mmkit.readers import (
     flickr8k,
     folders,
     gqa,
+    iemocap,
     inside_airbnb,
     iwslt14,
     karpathy,
+    meld,
     mmimdb,
     mosi,
+    mosi_talks,
     moviescope,
     multi30k,
+    mustard,
     petfinder,
+    sarcasm_clips,
     wmt14,
 )
 from mmkit.readers.word_pairs import MEN, MTURK771, SIMLEX999
@@ -41,7 +46,7 @@ class Reader:
     name: str
     title: str
     papers: tuple[str, ...]
-    stands_in_for: str  # reviews | pets | listings | translation | movies | scenes
+    stands_in_for: str  # reviews | pets | listings | translation | movies | scenes | dialogues
     expects: str
     locate: Callable[[Path], Path | None]
     read: Callable[[Path], Dataset]
@@ -96,6 +101,23 @@ READERS: dict[str, Reader] = {
                "a folder with transcripts.csv and text_train.csv, audio_train0.csv, video_train0.csv, "
                "text_test.csv, audio_test0.csv, video_test0.csv",
                mosi.locate, mosi.read),
+        Reader("iemocap", "IEMOCAP, emotions in talks of two", ("07_coin",), "dialogues",
+               "'IEMOCAP_features_raw.pkl' or 'IEMOCAP_features.pkl' (features), or 'iemocap.pkl' (transcripts alone), "
+               "plain, .gz or .zip",
+               iemocap.locate, iemocap.read),
+        Reader("meld", "MELD, emotions in talks of several people", ("07_coin",), "dialogues",
+               "a folder with train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv",
+               meld.locate, meld.read),
+        Reader("mosi_talks", "CMU-MOSI, one row per utterance", ("06_sarcasm", "07_coin"), "dialogues",
+               "a folder with transcripts.csv and text_train.csv, audio_train0.csv, video_train0.csv, "
+               "text_test.csv, audio_test0.csv, video_test0.csv",
+               mosi_talks.locate, mosi_talks.read),
+        Reader("mustard", "MUStARD, sarcasm in television series", ("06_sarcasm",), "dialogues",
+               "'sarcasm_data.json' (plain, .gz or in a .zip), with 'split_indices.p' beside it",
+               mustard.locate, mustard.read),
+        Reader("sarcasm_clips", "Spanish sarcasm, clips", ("06_sarcasm",), "dialogues",
+               "'utterances.csv' (plain, .gz or in a .zip), with the folders audio and frames beside it",
+               sarcasm_clips.locate, sarcasm_clips.read),
         Reader("gqa", "GQA, questions about pictures and their scene graphs", ("11_graphvqa",), "scenes",
                "a folder with train_sceneGraphs.json or val_sceneGraphs.json and the questions "
                "({train,val}_balanced_questions.json, ..._all_questions), in it or in the folders right below it",

@@ -30,6 +30,8 @@ AROUND_A_RUN = (
 TRIAL_ROOMS = (
     "errors.py",
     "schema",
+    "cache.py",
+    "features",
     "worlds",
     "readers",
     "text",

@@ -8,7 +8,7 @@ from unittest import mock
 
 from mmkit import readers
 from mmkit.readers import csv_tables
-from tests.readers import bad_captions, bad_films, bad_gqa, bad_pairs
+from tests.readers import bad_captions, bad_films, bad_gqa, bad_pairs, bad_sarcasm, bad_talks
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 Case = tuple[str, str, Callable[[Path], None]]
@@ -145,6 +145,8 @@ CASES: list[Case] = [
     *bad_pairs.CASES,
     *bad_films.CASES,
     *bad_gqa.CASES,
+    *bad_talks.CASES,
+    *bad_sarcasm.CASES,
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mmkit.errors import DataError
 from mmkit.readers import airbnb
-from tests.readers import bad_captions, bad_films, bad_gqa
+from tests.readers import bad_captions, bad_films, bad_gqa, bad_sarcasm, bad_talks
 from tests.readers.bad_inputs import CASES, FILES, FIXTURES, shown
 
 AGAIN = "fetch it again"
@@ -132,6 +132,8 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
     **bad_films.EXPECTED,
     **bad_captions.EXPECTED,
     **bad_gqa.EXPECTED,
+    **bad_talks.EXPECTED,
+    **bad_sarcasm.EXPECTED,
 }  # fmt: skip
 
 

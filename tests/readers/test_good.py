@@ -246,12 +246,16 @@ def test_every_reader_is_registered_whole_and_an_unknown_name_suggests_the_neare
         "simlex999": "translation", "men": "translation", "mturk771": "translation",
         "mmimdb": "movies", "moviescope": "movies", "mosi": "movies",
         "gqa": "scenes", "coco_captions": "scenes", "karpathy": "scenes", "flickr8k": "scenes",
+        "iemocap": "dialogues", "meld": "dialogues", "mosi_talks": "dialogues", "mustard": "dialogues",
+        "sarcasm_clips": "dialogues",
     }  # fmt: skip
-    usual = {"translation": "08_fixed_targets", "movies": "02_mult_gmu", "scenes": "08_fixed_targets"}
-    others = {"mmimdb": "01_pmmo", "gqa": "11_graphvqa"}
+    usual = {"translation": "08_fixed_targets", "movies": "02_mult_gmu", "scenes": "08_fixed_targets", "dialogues": "06_sarcasm"}
+    others = {"mmimdb": "01_pmmo", "gqa": "11_graphvqa", "iemocap": "07_coin", "meld": "07_coin"}
+    both = {"mosi_talks": ("06_sarcasm", "07_coin")}
     assert all(reader.name == name for name, reader in readers.READERS.items())
     for name, reader in readers.READERS.items():
-        assert reader.papers == (others.get(name, usual.get(reader.stands_in_for, "05_tabular")),), name
+        paper = others.get(name, usual.get(reader.stands_in_for, "05_tabular"))
+        assert reader.papers == both.get(name, (paper,)), name
         assert [papers.find(slug).slug for slug in reader.papers] == list(reader.papers), name
     with pytest.raises(SettingsError, match="did you mean 'clothing'"):
         readers.find("cloting")

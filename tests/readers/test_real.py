@@ -15,7 +15,8 @@ import pytest
 
 from mmkit import readers, text
 from mmkit.errors import DataError
-from mmkit.readers import clothing, csv_tables
+from mmkit.readers import clothing, csv_tables, iemocap, meld, mosi_talks
+from mmkit.schema import PARTS, dialogue_starts
 
 SCRIPT = Path(__file__).parent.parent.parent / "data_scripts" / "multi30k.py"
 ROOT = os.environ.get("MMKIT_TEST_DATA", "")
@@ -122,3 +123,48 @@ def test_word_pairs(name, records, low, high):
     assert len(data.records) == records
     assert (data.labels.min(), data.labels.max()) == (low, high)
     assert data.counts == {"records read": records} | ({"pairs scored in both orders": 1} if name == "simlex999" else {})
+
+
+def conversations(module):
+    """The published files through one of the readers of conversations; the test is skipped where they are not."""
+    if not ROOT:
+        pytest.skip("MMKIT_TEST_DATA names no folder with the published files")
+    found = module.locate(Path(ROOT))
+    if found is None:
+        pytest.skip(f"the folder of MMKIT_TEST_DATA holds no {module.__name__.rsplit('.', 1)[1]}")
+    return module.read(found)
+
+
+def test_iemocap_transcripts():
+    data = conversations(iemocap)
+    if "transcripts alone" not in data.source:
+        pytest.skip("the folder of MMKIT_TEST_DATA holds features of IEMOCAP")
+    assert [len(part) for part in data.official()] == [5_163, 647, 1_623]
+    assert [data.counts[f"dialogues in {part}"] for part in PARTS] == [108, 12, 31]
+    test = data.official()[2]
+    assert np.bincount(data.labels).tolist() == [648, 1_084, 1_708, 1_103, 1_041, 1_849]
+    assert np.bincount(test.table["emotion"]).tolist() == [144, 245, 384, 170, 299, 381]
+    assert set(test.table["speaker"].to_pylist()) == {"Ses05_F", "Ses05_M"}  # heard nowhere else
+    assert len(set(data.records.table["speaker"].to_pylist())) == 10
+    longest = np.diff(np.append(dialogue_starts(data.records.table), len(data.records))).max()
+    assert longest == 110
+
+
+@pytest.mark.parametrize("label", ["emotion", "sentiment"])
+def test_meld(label):
+    meld_folder = conversations(meld).source.rsplit(", ", 1)[1]
+    data = meld.read(Path(meld_folder), label)
+    assert [len(part) for part in data.official()] == [9_989, 1_109, 2_610]
+    assert [data.counts[f"dialogues in {part}"] for part in PARTS] == [1_038, 114, 280]
+    expected = {
+        "emotion": [4_710, 1_205, 268, 683, 1_743, 271, 1_109],
+        "sentiment": [4_710, 2_334, 2_945],
+    }  # of the training part
+    assert np.bincount(data.official()[0].table[label]).tolist() == expected[label]
+
+
+def test_mosi_as_talks():
+    data = conversations(mosi_talks)
+    assert [len(part) for part in data.official()] == [1_243, 204, 752]
+    assert [data.counts[f"dialogues in {part}"] for part in PARTS] == [54, 8, 31]
+    assert data.labels.mean() == pytest.approx(1176 / 2199)

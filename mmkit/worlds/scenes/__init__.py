@@ -3,7 +3,7 @@ r"""The world of scenes: objects in places, what relates them, and what is asked
 A seed, the name of a split and the number of a scene decide everything about it; no scene depends on how many others there are,
 on the order in which they are made, or on what else is made of them. The files, each importing from its left only:
 
-vocabulary, streams, columns, scene, knobs, priors, spatial, splits, geometry, layout, attributes, generate, graphs, cache
+vocabulary, streams, columns, scene, knobs, priors, spatial, splits, geometry, layout, attributes, generate, graphs
 -> programs, view, references, comparisons, wrong_options, proposals, asked, entailment, choices, labels, wordings, balance,
    executor, questions
  | backdrops, glyphs, pictograms, raster, detector, predicted

@@ -8,17 +8,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mmkit.cache import cached
 from mmkit.errors import SettingsError, nearest
 from mmkit.schema import CaptionSchema, Dataset, Modality, Split
 from mmkit.worlds.scenes import captions, detector
 from mmkit.worlds.scenes import vocabulary as v
-from mmkit.worlds.scenes.cache import cached
 from mmkit.worlds.scenes.columns import lists, named, vectors
 from mmkit.worlds.scenes.generate import scene, scenes
 from mmkit.worlds.scenes.knobs import Knobs, settle
 from mmkit.worlds.scenes.scene import Scene, Scenes
 
 VERSION = 1  # raise it when the same arguments give other records
+CODE = ("worlds/scenes",)  # what an entry of the cache depends on
 SHARES = {"train": 0.70, "valid": 0.08, "test": 0.22}  # of the scenes
 LEAST = 20
 NULLS = {"hypernyms": "nobody says animal instead of dog: a rare name has no frequent one to lose against"}
@@ -80,11 +81,10 @@ def _part(knobs: Knobs, part: str, count: int, regions: int, dim: int, sigma: fl
         return made[0]
 
     world = {"seed": knobs.seed, "part": part, "count": count, "objects": knobs.objects, "ocr": knobs.ocr}
-    seen = cached(
-        {"what": "regions", **world, "regions": regions, "dim": dim, "sigma": sigma}, lambda: _seen(drawn(), regions, dim, sigma)
-    )
+    looks = {"what": "regions", **world, "regions": regions, "dim": dim, "sigma": sigma}
+    seen = cached("scenes", looks, lambda: _seen(drawn(), regions, dim, sigma), CODE)
     speech = {"annotators": knobs.annotators, "hypernym_rate": knobs.hypernym_rate}
-    said = cached({"what": "captions", **world, **speech}, lambda: _said(drawn(), knobs))
+    said = cached("scenes", {"what": "captions", **world, **speech}, lambda: _said(drawn(), knobs), CODE)
     each = np.arange(len(seen["features"]) + 1) * regions  # where each scene's regions start
     table = pa.table(
         {

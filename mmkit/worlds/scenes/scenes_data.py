@@ -12,15 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mmkit.cache import cached
 from mmkit.errors import SettingsError, nearest
 from mmkit.schema import Dataset, Split, whole
 from mmkit.worlds.scenes import generate, graphs, questions, splits
-from mmkit.worlds.scenes.cache import cached
 from mmkit.worlds.scenes.columns import lists
 from mmkit.worlds.scenes.knobs import Knobs, settle
 from mmkit.worlds.scenes.scene import Scenes
 
 VERSION = 2  # raise it when the same arguments give other records
+CODE = ("worlds/scenes",)  # what an entry of the cache depends on
 SHARES = {"train": 0.80, "valid": 0.05, "test": 0.15}
 FEWEST = 20  # scenes: one for every twentieth part
 TESTS = ("test", "test_comp", "test_rel", "test_hops")
@@ -93,8 +94,8 @@ def _part(knobs: Knobs, split: str, part: str, count: int, jobs: int) -> tuple[p
             splits.check(drawn, least=0)  # nothing that is held out
         return drawn
 
-    asked = cached({"what": "questions", **key}, lambda: _asked(scenes(), knobs, part, jobs))
-    shown = cached({"what": "graphs", **key}, lambda: graphs.table(scenes(), knobs.nearest, knobs.edge_types))
+    asked = cached("scenes", {"what": "questions", **key}, lambda: _asked(scenes(), knobs, part, jobs), CODE)
+    shown = cached("scenes", {"what": "graphs", **key}, lambda: graphs.table(scenes(), knobs.nearest, knobs.edge_types), CODE)
     return asked, shown
 
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from mmkit.cache import cached
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset
 from mmkit.scores import answers
 from mmkit.worlds import scenes
 from mmkit.worlds.scenes import generate, graphs, questions, scenes_data, splits
-from mmkit.worlds.scenes.cache import cached
 from mmkit.worlds.scenes.knobs import Knobs, settle
 
 COUNT, SEED = 40, 3
@@ -232,7 +232,7 @@ def test_metadata_of_cached_tables_survives():
     """The number of questions made is kept beside the table."""
     table = pa.table({"x": [1]}).replace_schema_metadata({scenes_data.MADE: "7"})
     for _ in range(2):
-        assert cached({"what": "a test"}, lambda: table).schema.metadata[scenes_data.MADE] == b"7"
+        assert cached("scenes", {"what": "a test"}, lambda: table, ()).schema.metadata[scenes_data.MADE] == b"7"
 
 
 # The map of the package

@@ -1,4 +1,4 @@
-"""What has been generated once is kept on disk: arrays or a table under a key, checked whenever they are read again."""
+"""What takes long is made once and kept on disk: arrays or a table under a key, checked whenever they are read again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ def folder() -> Path:
     return Path(chosen) if chosen else Path.home() / ".cache" / "mmkit"
 
 
-def cached(key: dict[str, Any], make: Callable[[], Content]) -> Content:
+def cached(kind: str, key: dict[str, Any], make: Callable[[], Content], code: Sequence[str]) -> Content:
     """What `make` returns, from disk where it was made before under the same key by the same code.
 
-    key: everything that decides the result, of what JSON can hold.  An entry that is damaged or cannot be read is made anew;
-    where the folder cannot be written, nothing is kept, and nothing is raised. Raises TypeError for other keys or results.
+    kind: the folder of the entries.  key: everything that decides the result, of what JSON can hold.  code: the parts of mmkit
+    that make it, such as "worlds/scenes".  An entry that is damaged or cannot be read is made anew; where the folder cannot be
+    written, nothing is kept, and nothing is raised. Raises TypeError for other keys or results.
     """
-    path = folder() / "scenes" / name(key)
+    path = folder() / kind / name(key, code)
     found = _read(path)
     if found is not None:
         return found
@@ -42,18 +43,19 @@ def cached(key: dict[str, Any], make: Callable[[], Content]) -> Content:
     return content
 
 
-def name(key: dict[str, Any]) -> str:
-    """The file's name: it changes with the key, and with the code of the world."""
+def name(key: dict[str, Any], code: Sequence[str]) -> str:
+    """The file's name: it changes with the key, and with the code."""
     text = json.dumps(key, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(f"{_code()}\n{text}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{_digest(tuple(code))}\n{text}".encode()).hexdigest()[:32]
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """Digest of this package's sources."""
+@lru_cache
+def _digest(code: tuple[str, ...]) -> str:
+    """Of all sources in these folders of mmkit."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for part in code:
+        for source in sorted((Path(__file__).parent / part).glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 
 
