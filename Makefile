@@ -10,7 +10,7 @@ ARGS ?=
 PYTHON ?=
 TORCH_INDEX ?=
 EXTRAS := notebooks,teach,cluster,graphs,test
-WHOLE := test_notebooks.py test_readme.py test_robust.py
+WHOLE := test_librosa.py test_notebooks.py test_readme.py test_robust.py
 
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed

@@ -1,10 +1,17 @@
-"""Sound clips by formula, and what librosa says about one: each of its functions called on the waveform."""
+"""Sound clips by formula, and what librosa says about one: each of its functions called on the waveform, now or as stored."""
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 
+from mmkit.features import sound
+
 RATE = 22_050
+STORED = Path(__file__).parent / "librosa_0_11.npz"  # what `obvious` and `strongest_pitch` return for CLIPS; see `store`
+TOLERANCE = {"mfcc": 2e-3, "spectral_contrast": 2e-3, "onset_strength": 2e-3}  # decibels; else a part of the largest entry
 
 
 def voice(seconds: float, pitch: float, seed: int, noise: float = 0.01, bend: float = 0.1) -> np.ndarray:
@@ -73,3 +80,33 @@ def strongest_pitch(wave: np.ndarray, rate: int = RATE) -> float:
     voiced = hz.any(axis=0)
     best = height.argmax(axis=0)
     return float(hz[best, np.arange(len(best))][voiced].mean()) if voiced.any() else 0.0
+
+
+def store() -> None:
+    """Write STORED anew: `python -c "from tests.features.clips import store; store()"`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of silence
+        arrays = {f"{clip}/{name}": x for clip, wave in CLIPS.items() for name, x in obvious(wave).items()}
+        arrays |= {f"{clip}/pitch": np.array([strongest_pitch(wave)]) for clip, wave in CLIPS.items()}
+    np.savez_compressed(STORED, **{name: x.astype(np.float32) for name, x in arrays.items()})
+
+
+def stored() -> dict[str, dict[str, np.ndarray]]:
+    """Clip -> descriptor -> what librosa said."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    with np.load(STORED) as file:
+        for key in file:
+            clip, _, name = key.partition("/")
+            found.setdefault(clip, {})[name] = file[key]
+    return found
+
+
+def assert_equal(mine: dict[str, np.ndarray], theirs: dict[str, np.ndarray], where: str = "") -> None:
+    assert mine.keys() == theirs.keys()
+    for name, x in theirs.items():
+        limit = TOLERANCE.get(name, 1e-4 * max(np.abs(x).max(), 1e-6))
+        np.testing.assert_allclose(mine[name], x, rtol=0, atol=limit, err_msg=f"{where}: {name}")
+
+
+def by_family(row: np.ndarray, literal: bool = False) -> dict[str, np.ndarray]:
+    return {name: row[columns] for name, columns in sound.families(literal).items()}

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mmkit.errors import DataError, SettingsError
 from mmkit.features import sound, spectra
-from tests.features.clips import CLIPS, RATE, clicks, obvious, sine, strongest_pitch, voice
-
-STORED = Path(__file__).parent / "librosa_0_11.npz"  # what `obvious` and `strongest_pitch` return for CLIPS; see `store`
-TOLERANCE = {"mfcc": 2e-3, "spectral_contrast": 2e-3, "onset_strength": 2e-3}  # decibels; else a part of the largest entry
-
-
-def store() -> None:
-    """Write STORED anew: `python -c "from tests.features.test_sound import store; store()"`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of silence
-        arrays = {f"{clip}/{name}": x for clip, wave in CLIPS.items() for name, x in obvious(wave).items()}
-        arrays |= {f"{clip}/pitch": np.array([strongest_pitch(wave)]) for clip, wave in CLIPS.items()}
-    np.savez_compressed(STORED, **{name: x.astype(np.float32) for name, x in arrays.items()})
-
-
-def assert_equal(mine: dict[str, np.ndarray], theirs: dict[str, np.ndarray], where: str = "") -> None:
-    assert mine.keys() == theirs.keys()
-    for name, x in theirs.items():
-        limit = TOLERANCE.get(name, 1e-4 * max(np.abs(x).max(), 1e-6))
-        np.testing.assert_allclose(mine[name], x, rtol=0, atol=limit, err_msg=f"{where}: {name}")
-
-
-def by_family(row: np.ndarray, literal: bool = False) -> dict[str, np.ndarray]:
-    return {name: row[columns] for name, columns in sound.families(literal).items()}
+from tests.features.clips import CLIPS, RATE, assert_equal, by_family, clicks, sine, stored, voice
 
 
 @pytest.fixture(scope="module")
 def librosa_says() -> dict[str, dict[str, np.ndarray]]:
-    found: dict[str, dict[str, np.ndarray]] = {}
-    with np.load(STORED) as file:
-        for key in file:
-            clip, _, name = key.partition("/")
-            found.setdefault(clip, {})[name] = file[key]
-    return found
+    return stored()
 
 
 @pytest.fixture(scope="module")
@@ -65,29 +34,6 @@ def test_the_compact_vector_has_the_strongest_pitch_and_forty_bands(clip, libros
     theirs["piptrack"] = pitch
     theirs["stft"] = np.array([part.mean() for part in np.split(rows, [round(1025 * k / 40) for k in range(1, 40)])])
     assert_equal(by_family(compact[list(CLIPS).index(clip)]), theirs, clip)
-
-
-@pytest.mark.slow
-def test_what_is_stored_is_what_librosa_says_today(librosa_says):
-    for clip in ("high voice", "clicks", "short"):
-        theirs = dict(librosa_says[clip])
-        assert strongest_pitch(CLIPS[clip]) == pytest.approx(theirs.pop("pitch")[0], rel=1e-5)
-        assert_equal(obvious(CLIPS[clip]), theirs, clip)
-
-
-@pytest.mark.slow
-def test_tonnetz_of_the_constant_q_chroma_is_librosas_default():
-    import librosa
-
-    wave = CLIPS["low voice"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a second is shorter than the longest constant-Q filter wants
-        theirs = librosa.feature.tonnetz(y=wave, sr=RATE).mean(axis=1)
-    mine, shared = (by_family(sound.describe([wave], cqt=cqt)[0]) for cqt in (True, False))
-    np.testing.assert_allclose(mine["tonnetz"], theirs, atol=1e-5)
-    assert np.abs(mine.pop("tonnetz") - shared.pop("tonnetz")).max() > 1e-3
-    assert_equal(mine, shared)
-    assert np.isfinite(sound.describe([np.zeros(5000, dtype=np.float32)], cqt=True)).all()
 
 
 def test_columns_are_the_papers_thirteen_descriptors():
