@@ -10,7 +10,7 @@ ARGS ?=
 PYTHON ?=
 TORCH_INDEX ?=
 EXTRAS := notebooks,teach,cluster,graphs,test
-WHOLE := test_librosa.py test_notebooks.py test_readme.py test_robust.py
+WHOLE := test_notebooks.py test_readme.py test_robust.py
 
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
@@ -45,7 +45,8 @@ test bench: export PYTHONHASHSEED := 0
 
 test: $(STAMP)
 	$(BIN)/ruff check .
-	$(PYTEST) -q -n 2 --dist loadscope $(addprefix --ignore=tests/,$(WHOLE))
+	$(PYTEST) -q -n 2 --dist loadscope -m "not slow" $(addprefix --ignore=tests/,$(WHOLE))
+	$(PYTEST) -q -n 2 -m slow $(addprefix --ignore=tests/,$(WHOLE))
 	$(PYTEST) -q --durations=5 $(addprefix tests/,$(WHOLE))
 
 bench: $(STAMP)

@@ -168,6 +168,7 @@ def test_a_worker_that_the_system_stops_is_told_with_advice(tmp_path: Path):
     assert len(list(pool.run(jobs(tmp_path, 2, tiny.quick), 2, "loky"))) == 2  # the next run gets new workers
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default:A worker stopped while some jobs")  # as an error it would end joblib's own thread: a hang
 def test_a_worker_that_grows_is_kept(tmp_path: Path):
     done = list(pool.run(jobs(tmp_path, 6, tiny.growing), 2, "loky"))
