@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmkit.errors import DataError
+from mmkit.schema import vectors
 
 FORMAT = "See data_scripts/README.md for the format."
 ROWS = 4096  # judged at a time: no second array of the size of the first is made
@@ -78,12 +79,6 @@ def _rows(values: np.ndarray, judge: Callable[[np.ndarray], np.ndarray]) -> np.n
     flat = values.reshape(len(values), -1)
     judged = [judge(flat[at : at + ROWS]) for at in range(0, len(flat), ROWS)]
     return np.flatnonzero(np.concatenate([np.zeros(0, bool), *judged]))
-
-
-def vectors(values: np.ndarray) -> pa.FixedSizeListArray:
-    """A column of vectors from `values` (N, ...); the numbers are shared, not copied, when they lie in one piece."""
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1])
 
 
 def sequences(values: np.ndarray, lengths: np.ndarray) -> pa.ListArray:

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from mmkit.errors import DataError
-from mmkit.readers.arrays import Notes, fingerprint, misshapen, not_finite, refuse, sequences, vectors
+from mmkit.readers.arrays import Notes, fingerprint, misshapen, not_finite, refuse, sequences
 from mmkit.readers.files import content, decode, refuse_other_formats
-from mmkit.schema import PARTS, CaptionSchema, Dataset, Modality, Split
+from mmkit.schema import PARTS, CaptionSchema, Dataset, Modality, Split, vectors
 
 FEATURES = ("features.npz", "features.h5", "features.npy")
 CUT = "The file is damaged or was not downloaded to its end: fetch it again."

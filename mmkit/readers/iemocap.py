@@ -14,12 +14,12 @@ import numpy as np
 
 from mmkit.errors import DataError
 from mmkit.readers import pickles
-from mmkit.readers.arrays import FORMAT, all_zero, fingerprint, refuse, vectors
+from mmkit.readers.arrays import FORMAT, all_zero, fingerprint, refuse
 from mmkit.readers.files import content
 from mmkit.readers.folders import official
 from mmkit.readers.iemocap_files import EMOTIONS, LAYOUTS, Talk, held, layout_of, talk, widths, wrong_lists
 from mmkit.readers.talks import dataset, held_out
-from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality
+from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, vectors
 
 VERSION = "iemocap1"
 FILES = (  # with features first

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from mmkit.errors import DataError, nearest
 from mmkit.readers import mmimdb_folder
-from mmkit.readers.arrays import all_zero, fingerprint, misshapen, not_finite, refuse, vectors
+from mmkit.readers.arrays import all_zero, fingerprint, misshapen, not_finite, refuse
 from mmkit.readers.files import AGAIN
 from mmkit.readers.folders import folders
 from mmkit.readers.mmimdb_folder import GENRES, PARTS
-from mmkit.schema import Dataset, Modality, MultimodalSchema, Split
+from mmkit.schema import Dataset, Modality, MultimodalSchema, Split, vectors
 
 VERSION = "mmimdb1"
 FILE = "multimodal_imdb.hdf5"

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from mmkit.errors import DataError, nearest
-from mmkit.readers.arrays import fingerprint, refuse, vectors
-from mmkit.schema import Dataset, Modality, MultimodalSchema, Split
+from mmkit.readers.arrays import fingerprint, refuse
+from mmkit.schema import Dataset, Modality, MultimodalSchema, Split, vectors
 
 VERSION = "mmimdbfolder1"
 GENRES = (

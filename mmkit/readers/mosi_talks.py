@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mmkit.readers import mosi
-from mmkit.readers.arrays import vectors
 from mmkit.readers.talks import dataset
-from mmkit.schema import ConversationSchema, Dataset, Modality, steps
+from mmkit.schema import ConversationSchema, Dataset, Modality, steps, vectors
 
 VERSION = "talks1"
 ABOUT = {"text": "what is said", "audio": "how it sounds", "video": "how the speaker looks"}

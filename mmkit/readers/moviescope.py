@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from mmkit.errors import DataError, SettingsError, nearest
 from mmkit.readers import movie_metadata
-from mmkit.readers.arrays import Notes, fingerprint, refuse, vectors
+from mmkit.readers.arrays import Notes, fingerprint, refuse
 from mmkit.readers.files import content, decode, refuse_other_formats
 from mmkit.readers.folders import folders
 from mmkit.readers.moviescope_files import FOLDERS, FRAMES, MATRICES, Film, features, matrices
-from mmkit.schema import Dataset, Modality, MultimodalSchema, Split
+from mmkit.schema import Dataset, Modality, MultimodalSchema, Split, vectors
 
 VERSION = "moviescope1"
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # as the files say -> as we say

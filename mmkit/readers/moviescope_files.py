@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from mmkit.errors import DataError
 from mmkit.readers import pickles
-from mmkit.readers.arrays import Notes, all_zero, misshapen, not_finite, sequences, vectors
+from mmkit.readers.arrays import Notes, all_zero, misshapen, not_finite, sequences
+from mmkit.schema import vectors
 
 FOLDERS = {"video": "200F_VGG16", "audio": "Melspectrogram", "poster_vector": "PosterFeatures"}
 SHAPES: dict[str, tuple[int | str, ...]] = {"video": (1, 200, 4096), "audio": (96, "steps"), "poster_vector": (1, 4096)}

@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from mmkit.errors import DataError, SettingsError
 from mmkit.readers import pickles
-from mmkit.readers.arrays import Notes, fingerprint, misshapen, not_finite, refuse, vectors
+from mmkit.readers.arrays import Notes, fingerprint, misshapen, not_finite, refuse
 from mmkit.readers.captioned import CUT, kind
 from mmkit.readers.files import content, decode, refuse_other_formats
 from mmkit.readers.folders import official
-from mmkit.schema import Column, ConversationSchema, Dataset, Modality, Split
+from mmkit.schema import Column, ConversationSchema, Dataset, Modality, Split, vectors
 
 VERSION = "mustard1"
 FILE, FOLDS, AUDIO = "sarcasm_data.json", "split_indices.p", "audio_features.p"

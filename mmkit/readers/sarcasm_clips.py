@@ -16,14 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from mmkit.features import frames
-from mmkit.readers.arrays import Notes, fingerprint, refuse, vectors
+from mmkit.readers.arrays import Notes, fingerprint, refuse
 from mmkit.readers.clip_folders import FRAMES, frame_vectors, read_pictures, read_sound, sound_vectors
 from mmkit.readers.feature_files import read_vectors
 from mmkit.readers.folders import official
 from mmkit.readers.frame_files import SIZE
 from mmkit.readers.sarcasm_table import TABLE, Utterances, read_table
 from mmkit.readers.sound_files import RATE
-from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split
+from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split, vectors
 
 VERSION = "sarcasmclips1"
 VECTORS = {"text_vector": "features_text.npz", "audio": "features_audio.npz", "video": "features_video.npz"}

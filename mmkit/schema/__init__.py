@@ -5,7 +5,7 @@ One file per kind of example: `tables`, `pairs`, `multimodal`, `questions` (abou
 """
 
 from mmkit.schema.captions import CaptionSchema
-from mmkit.schema.columns import PARTS, ROLES, Column, matrix, steps, whole
+from mmkit.schema.columns import PARTS, ROLES, Column, matrix, steps, vectors, whole
 from mmkit.schema.conversations import ConversationSchema, dialogue_starts
 from mmkit.schema.data import Dataset, Schema, Split
 from mmkit.schema.multimodal import MODALITIES, Modality, MultimodalSchema
@@ -35,5 +35,6 @@ __all__ = [
     "dialogue_starts",
     "matrix",
     "steps",
+    "vectors",
     "whole",
 ]

@@ -38,6 +38,12 @@ def matrix(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
 
 
+def vectors(values: np.ndarray) -> pa.FixedSizeListArray:
+    """An array (N, ...) as a column of vectors, what `matrix` reads; the numbers are shared where they lie in one piece."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
+
+
 def steps(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """A column of sequences as all their steps (S, D) and offsets (N + 1,): record n has steps offsets[n] to offsets[n + 1]."""
     column = whole(column)

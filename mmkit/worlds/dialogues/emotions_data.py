@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmkit.errors import SettingsError
-from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split
+from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split, vectors
 from mmkit.worlds.dialogues import filtering, sentences
 from mmkit.worlds.dialogues.emissions import CHANNELS, Channel, emit
 from mmkit.worlds.dialogues.knobs import Knobs, rng, settle
@@ -45,9 +45,9 @@ def make_emotions(dialogues: int, seed: int, null: str | None = None, **changes:
         "turn": states.turn,
         "speaker": _shuffled(spoken_by, states, seed) if knobs.named == "shuffled" else spoken_by,
         "text": sentences.say(states.own, knobs.lexical, rng(seed, "sentences")),
-        "text_vector": _lists(channels["text"].values),
-        "audio": _lists(channels["audio"].values),
-        "video": _lists(channels["video"].values),
+        "text_vector": vectors(channels["text"].values),
+        "audio": vectors(channels["audio"].values),
+        "video": vectors(channels["video"].values),
         "emotion": states.own.astype(np.int64),
         "part": _parts(knobs.pairs, seed)[pair][states.dialogue],
         "pair": np.char.add("p", np.char.zfill(pair.astype(str), 2))[states.dialogue],
@@ -138,12 +138,7 @@ def _truth(states: States, pair: NDArray, spoken_by: NDArray, channels: dict[str
             "inertia_own": states.inertia[dialogue, states.speaker],
             "who": pair[dialogue].astype(np.int32),
             "spoken_by": spoken_by,
-            "snr": _lists(np.stack([channels[name].snr for name in CHANNELS], axis=1).astype(np.float32)),
-            **{name: _lists(values.astype(np.float32)) for name, values in told.items()},
+            "snr": vectors(np.stack([channels[name].snr for name in CHANNELS], axis=1).astype(np.float32)),
+            **{name: vectors(values.astype(np.float32)) for name, values in told.items()},
         }
     )
-
-
-def _lists(values: NDArray) -> pa.Array:
-    """(N, D) as N lists of D."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])

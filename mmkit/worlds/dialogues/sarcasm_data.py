@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmkit.cache import cached
 from mmkit.errors import SettingsError, nearest
-from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split
+from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split, vectors
 from mmkit.worlds.dialogues import faces, lines, posteriors, sarcasm, spanish, voice
 from mmkit.worlds.dialogues.knobs import rng, settle
 from mmkit.worlds.dialogues.sarcasm_knobs import NOT_HERE, SarcasmKnobs
@@ -122,15 +122,15 @@ def _columns(
     signal = knobs.emitter == "signal"
     make: dict[str, Callable[[], pa.Array]] = {
         "text": lambda: lines.texts(said),
-        "text_vector": lambda: _lists(lines.vectors(said, knobs, seed)),
-        "audio": lambda: _lists(
+        "text_vector": lambda: vectors(lines.vectors(said, knobs, seed)),
+        "audio": lambda: vectors(
             _described("audio", key, lambda: _heard(sounds())) if signal else voice.features(acts, knobs, seed).values
         ),
-        "video": lambda: _lists(
+        "video": lambda: vectors(
             _described("video", key, lambda: faces.look(pictures())) if signal else faces.features(acts, knobs, seed).values
         ),
         "voice": lambda: pa.ListArray.from_arrays(pa.array(sounds().offsets, pa.int32()), pa.array(sounds().samples)),
-        "frames": lambda: _lists(pictures()),
+        "frames": lambda: vectors(pictures()),
     }
     return {name: make[name]() for name in show}
 
@@ -170,7 +170,7 @@ def _truth(acts: sarcasm.Acts, said: lines.Lines, knobs: SarcasmKnobs, seed: int
             "literal": acts.literal,
             "state": np.array(EMOTIONS)[acts.state],
             "polar": said.polar.astype(np.int8),
-            "snr": _lists(np.stack([said.snr, heard.snr, seen.snr], axis=1).astype(np.float32)),
+            "snr": vectors(np.stack([said.snr, heard.snr, seen.snr], axis=1).astype(np.float32)),
             "scene_bias": acts.scene_bias[acts.scene].astype(np.float32),
             "speaker_bias": acts.speaker_bias[acts.speaker].astype(np.float32),
             "topic": np.array(list(spanish.TOPICS))[said.topic],
@@ -178,8 +178,3 @@ def _truth(acts: sarcasm.Acts, said: lines.Lines, knobs: SarcasmKnobs, seed: int
             "cause": np.array(posteriors.CAUSES)[posteriors.causes(best, best["scene"], nothing)],
         }
     )
-
-
-def _lists(values: NDArray) -> pa.Array:
-    """An array (N, ...) as N lists of equal length."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), int(np.prod(values.shape[1:])))

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmkit.errors import SettingsError, nearest
-from mmkit.schema import Dataset, Modality, MultimodalSchema, Split
+from mmkit.schema import Dataset, Modality, MultimodalSchema, Split, vectors
 from mmkit.worlds.movies import credits, evidence, genres, metadata, parts, plots, posters, scenes, truth
 from mmkit.worlds.movies.evidence import MODALITIES
 from mmkit.worlds.movies.knobs import NULLS, SHOWN, VIEWS, Knobs, settle
@@ -56,7 +56,7 @@ def make(view: str, films: int, seed: int, null: str | None = None, show: Sequen
 
     schema = MultimodalSchema(view, "multilabel", tuple(_modality(name, knobs) for name in show), "genres", genres.names(view))
     ids = np.char.zfill(np.arange(films).astype(str), 7)
-    table = pa.table({"id": ids, **columns, "genres": truth.lists(has.astype(np.uint8)), "part": part}, schema=schema.arrow)
+    table = pa.table({"id": ids, **columns, "genres": vectors(has.astype(np.uint8)), "part": part}, schema=schema.arrow)
     origin = f"world movies/{view}" + (f", null control {null}" if null else "") + f", seed {seed}"
     fingerprint = f"movies-v{VERSION}:{view}:{films}:{seed}:{','.join(show)}:{knobs}"
     records = Split(table, pa.table({**truth.table(drawn, knobs), **known}))
@@ -104,27 +104,27 @@ def _columns(
         if "plot" in show:
             columns["plot"] = plots.plots(said, seed)
         if "plot_vector" in show:
-            columns["plot_vector"] = truth.lists(plots.mean_vectors(said, plots.vectors(knobs, seed)))
+            columns["plot_vector"] = vectors(plots.mean_vectors(said, plots.vectors(knobs, seed)))
     if "poster" in show:
-        columns["poster"] = truth.lists(posters.pictures(drawn, knobs, seed))
+        columns["poster"] = vectors(posters.pictures(drawn, knobs, seed))
     if "poster_vector" in show:
-        columns["poster_vector"] = truth.lists(posters.features(drawn, knobs, seed))
+        columns["poster_vector"] = vectors(posters.features(drawn, knobs, seed))
     if {"video", "audio"} & set(show):
         streams = scenes.streams(drawn, knobs, seed)
         columns |= {name: _sequences(getattr(streams, name)) for name in ("video", "audio") if name in show}
-        known |= {name: truth.lists(values) for name, values in streams.truth.items()}
+        known |= {name: vectors(values) for name, values in streams.truth.items()}
     people = None
     if "credits" in show or ("metadata" in show and knobs.metadata_names):
         people, of_people = credits.people(drawn.genres, knobs, seed)
         if "credits" in show:
             columns["credits"] = people
-            known |= {name: truth.lists(values) for name, values in of_people.items()}
+            known |= {name: vectors(values) for name, values in of_people.items()}
     if "metadata" in show:
-        columns["metadata"] = truth.lists(metadata.vectors(drawn, train, people, knobs, seed))
+        columns["metadata"] = vectors(metadata.vectors(drawn, train, people, knobs, seed))
     return columns, known
 
 
 def _sequences(values: np.ndarray) -> pa.Array:
     """(N, T, D) as N lists of T vectors."""
     offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32) * values.shape[1])
-    return pa.ListArray.from_arrays(offsets, truth.lists(values.reshape(-1, values.shape[2])))
+    return pa.ListArray.from_arrays(offsets, vectors(values.reshape(-1, values.shape[2])))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from mmkit.schema import vectors
 from mmkit.worlds.movies.evidence import DECOY_GENRES, Evidence
 from mmkit.worlds.movies.genres import counts
 from mmkit.worlds.movies.knobs import Knobs
@@ -26,20 +27,14 @@ def table(evidence: Evidence, knobs: Knobs) -> dict[str, pa.Array]:
     """Columns: reliability and cue (5), genuine and decoy (5 G, modality by modality), blank (5), told (5 G), oracle (G)."""
     told = log_odds(evidence, knobs)
     return {
-        "reliability": lists(evidence.reliability.astype(np.float32)),
-        "cue": lists(evidence.cue.astype(np.float32)),
-        "genuine": lists(evidence.genuine),
-        "decoy": lists(evidence.decoy),
-        "blank": lists(evidence.blank),
-        "told": lists(told.astype(np.float32)),
-        "oracle": lists((prior(evidence) + told.sum(axis=1)).astype(np.float32)),
+        "reliability": vectors(evidence.reliability.astype(np.float32)),
+        "cue": vectors(evidence.cue.astype(np.float32)),
+        "genuine": vectors(evidence.genuine),
+        "decoy": vectors(evidence.decoy),
+        "blank": vectors(evidence.blank),
+        "told": vectors(told.astype(np.float32)),
+        "oracle": vectors((prior(evidence) + told.sum(axis=1)).astype(np.float32)),
     }
-
-
-def lists(values: np.ndarray) -> pa.Array:
-    """An array (N, ...) as N lists of equal length."""
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
 
 def prior(evidence: Evidence) -> np.ndarray:

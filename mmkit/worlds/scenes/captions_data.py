@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from mmkit.cache import cached
 from mmkit.errors import SettingsError, nearest
-from mmkit.schema import CaptionSchema, Dataset, Modality, Split
+from mmkit.schema import CaptionSchema, Dataset, Modality, Split, vectors
 from mmkit.worlds.scenes import captions, detector
 from mmkit.worlds.scenes import vocabulary as v
-from mmkit.worlds.scenes.columns import lists, named, vectors
+from mmkit.worlds.scenes.columns import lists, named
 from mmkit.worlds.scenes.generate import scene, scenes
 from mmkit.worlds.scenes.knobs import Knobs, settle
 from mmkit.worlds.scenes.scene import Scene, Scenes

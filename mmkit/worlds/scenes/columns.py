@@ -1,4 +1,4 @@
-"""Columns of a table made of arrays: names for numbers, lists, vectors."""
+"""Columns of a table made of arrays: names for numbers, lists."""
 
 from __future__ import annotations
 
@@ -17,8 +17,3 @@ def named(names: Sequence[str] | NDArray[np.str_], numbers: NDArray) -> pa.Array
 def lists(offsets: NDArray, values: pa.Array) -> pa.ListArray:
     """List i holds the values offsets[i] to offsets[i + 1] - 1."""
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
-
-
-def vectors(values: NDArray) -> pa.FixedSizeListArray:
-    """The rows of a matrix (N, D) as lists of D numbers."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])

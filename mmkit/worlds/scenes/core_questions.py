@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmkit.schema import GRAPH, GraphQuestionSchema
-from mmkit.worlds.scenes.columns import lists, named, vectors
+from mmkit.schema import GRAPH, GraphQuestionSchema, vectors
+from mmkit.worlds.scenes.columns import lists, named
 from mmkit.worlds.scenes.core import (
     ANSWERS,
     CATEGORIES,

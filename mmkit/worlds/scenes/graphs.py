@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmkit.schema import GRAPH
+from mmkit.schema import GRAPH, vectors
 from mmkit.worlds.scenes import vocabulary as v
-from mmkit.worlds.scenes.columns import lists, named, vectors
+from mmkit.worlds.scenes.columns import lists, named
 from mmkit.worlds.scenes.scene import Scene, Scenes
 from mmkit.worlds.scenes.spatial import edges
 
