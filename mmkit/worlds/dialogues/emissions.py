@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmkit.worlds.dialogues.knobs import Knobs, rng
+from mmkit.worlds.bounds import rng
+from mmkit.worlds.dialogues.knobs import Knobs
 from mmkit.worlds.dialogues.states import EMOTIONS, PLANE, PRIOR, States
 
 CHANNELS = ("text", "audio", "video")

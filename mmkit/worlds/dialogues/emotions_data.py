@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from mmkit.errors import SettingsError
 from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split, vectors
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues import filtering, sentences
 from mmkit.worlds.dialogues.emissions import CHANNELS, Channel, emit
-from mmkit.worlds.dialogues.knobs import Knobs, rng, settle
+from mmkit.worlds.dialogues.knobs import Knobs, settle
 from mmkit.worlds.dialogues.states import EMOTIONS, States, couplings, personas, simulate
 
 VERSION = 1  # part of the fingerprint: raise it whenever the same knobs give other records

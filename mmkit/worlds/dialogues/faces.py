@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmkit.worlds.dialogues.knobs import rng
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues.sarcasm import CAST, Acts, Shown, noises, shows, tells
 from mmkit.worlds.dialogues.sarcasm_knobs import SarcasmKnobs
 

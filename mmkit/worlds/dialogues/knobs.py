@@ -5,14 +5,11 @@ The knobs of the sarcasm view, with their null controls and bounds under the sam
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from mmkit.errors import SettingsError, nearest
+from mmkit.worlds.bounds import impossible, is_whole
 
 VIEWS = ("emotions", "sarcasm")
 CHOICES = {"mode": ("contagion", "provoke"), "named": ("true", "shuffled"), "evidence": ("own", "equal")}
@@ -102,15 +99,10 @@ def settle(view: str, seed: int, null: str | None, changes: dict[str, Any]) -> K
     if unknown := [name for name in changes if name not in known]:
         raise SettingsError("; ".join(f"dialogues/{view} has no knob {name!r}{nearest(name, known)}" for name in unknown))
     knobs = replace(kind(view), **{**(nulls[null] if null else {}), **changes})
-    wrong = [] if _whole(seed) and seed >= 0 else [f"seed = {seed!r}, expected a whole number of at least 0"]
+    wrong = [] if is_whole(seed) and seed >= 0 else [f"seed = {seed!r}, expected a whole number of at least 0"]
     if wrong := wrong + _impossible(knobs, *bounds):
         raise SettingsError(f"dialogues/{view}: {'; '.join(wrong)}")
     return knobs
-
-
-def rng(seed: int, stage: str) -> np.random.Generator:
-    """The random numbers of one stage of one world: no stage moves another."""
-    return np.random.default_rng([seed, zlib.crc32(stage.encode())])
 
 
 def _of(view: str) -> tuple[type[Knobs], dict[str, dict[str, Any]], tuple[dict, dict, dict], tuple[str, ...]]:
@@ -124,19 +116,7 @@ def _of(view: str) -> tuple[type[Knobs], dict[str, dict[str, Any]], tuple[dict, 
 
 
 def _impossible(knobs: Knobs, wholes: dict, reals: dict, choices: dict) -> list[str]:
-    wrong = []
-    for name, (low, high) in wholes.items():
-        value = getattr(knobs, name)
-        if not (_whole(value) and low <= value <= high):
-            wrong.append(f"{name} = {value!r}, expected a whole number between {low} and {high}")
-    for name, (low, high) in reals.items():
-        value = getattr(knobs, name)
-        if not (_number(value) and low <= value <= high):
-            wrong.append(f"{name} = {value!r}, expected a number between {low:g} and {high:g}")
-    for name, known in choices.items():
-        value = getattr(knobs, name)
-        if value not in known:
-            wrong.append(f"{name} = {value!r}, expected one of {', '.join(known)}{_hint(value, known)}")
+    wrong = impossible(knobs, wholes, reals, choices)
     if not wrong and knobs.coupling + knobs.inertia > 1 + 1e-9:
         total = knobs.coupling + knobs.inertia
         wrong.append(f"coupling + inertia = {knobs.coupling:g} + {knobs.inertia:g} = {total:g}, expected at most 1")
@@ -144,16 +124,3 @@ def _impossible(knobs: Knobs, wholes: dict, reals: dict, choices: dict) -> list[
         most = knobs.inertia * (1 + knobs.inertia_spread)
         wrong.append(f"inertia (1 + inertia_spread) = {most:g}, expected at most 1")
     return wrong
-
-
-def _hint(value: Any, choices: tuple[str, ...]) -> str:
-    hint = nearest(value, choices) if isinstance(value, str) else ""
-    return hint if hint.startswith("; did you mean") else ""
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

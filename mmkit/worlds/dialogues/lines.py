@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues import spanish
-from mmkit.worlds.dialogues.knobs import rng
 from mmkit.worlds.dialogues.sarcasm import Acts
 from mmkit.worlds.dialogues.sarcasm_knobs import SarcasmKnobs
 

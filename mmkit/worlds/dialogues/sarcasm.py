@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmkit.worlds.dialogues.knobs import rng
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues.sarcasm_knobs import SarcasmKnobs
 from mmkit.worlds.dialogues.states import PLANE, simulate
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from mmkit.cache import cached
 from mmkit.errors import SettingsError, nearest
 from mmkit.schema import PARTS, Column, ConversationSchema, Dataset, Modality, Split, vectors
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues import faces, lines, posteriors, sarcasm, spanish, voice
-from mmkit.worlds.dialogues.knobs import rng, settle
+from mmkit.worlds.dialogues.knobs import settle
 from mmkit.worlds.dialogues.sarcasm_knobs import NOT_HERE, SarcasmKnobs
 from mmkit.worlds.dialogues.states import EMOTIONS
 

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies import genres as tones
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies.genres import counts, names
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 MODALITIES = ("text", "video", "audio", "poster", "metadata")
 LEVEL = (1.2, 0.2, -1.2, -0.1, -0.5)  # mu_m

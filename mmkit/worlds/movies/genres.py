@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from mmkit.worlds.movies.knobs import rng
+from mmkit.worlds.bounds import rng
 
 FILMS = 25959
 COUNTS = {

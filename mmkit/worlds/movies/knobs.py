@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from mmkit.errors import SettingsError, nearest
+from mmkit.worlds.bounds import impossible, is_whole
 
 VIEWS = ("mmimdb", "moviescope")
 SHOWN = ("plot", "plot_vector", "poster", "poster_vector", "video", "audio", "metadata", "credits")
@@ -85,7 +82,7 @@ def settle(view: str, seed: int, null: str | None, changes: dict[str, Any]) -> K
     if unknown := [name for name in changes if name not in known]:
         raise SettingsError("; ".join(f"movies world has no knob {name!r}{nearest(name, known)}" for name in unknown))
     knobs = replace(Knobs(view), **{**(NULLS[null] if null else {}), **changes})
-    wrong = [] if _whole(seed) and seed >= 0 else [f"seed = {seed!r}, expected a whole number of at least 0"]
+    wrong = [] if is_whole(seed) and seed >= 0 else [f"seed = {seed!r}, expected a whole number of at least 0"]
     if wrong := wrong + _impossible(knobs):
         raise SettingsError(f"movies/{view}: {'; '.join(wrong)}")
     height, width = knobs.picture
@@ -93,19 +90,7 @@ def settle(view: str, seed: int, null: str | None, changes: dict[str, Any]) -> K
 
 
 def _impossible(knobs: Knobs) -> list[str]:
-    wrong = []
-    for name, (low, high) in WHOLE.items():
-        value = getattr(knobs, name)
-        if not (_whole(value) and low <= value <= high):
-            wrong.append(f"{name} = {value!r}, expected a whole number between {low} and {high}")
-    for name, (low, high) in REAL.items():
-        value = getattr(knobs, name)
-        if not (_number(value) and low <= value <= high):
-            wrong.append(f"{name} = {value!r}, expected a number between {low:g} and {high:g}")
-    for name, choices in CHOICES.items():
-        value = getattr(knobs, name)
-        if value not in choices:
-            wrong.append(f"{name} = {value!r}, expected one of {', '.join(choices)}{_hint(value, choices)}")
+    wrong = impossible(knobs, WHOLE, REAL, CHOICES)
     for name in ("metadata_names", "aligned"):
         value = getattr(knobs, name)
         wrong += [] if isinstance(value, bool) else [f"{name} = {value!r}, expected True or False"]
@@ -116,23 +101,5 @@ def _impossible(knobs: Knobs) -> list[str]:
     return wrong
 
 
-def rng(seed: int, stage: str) -> np.random.Generator:
-    """The random numbers of one stage of one world: no stage moves another."""
-    return np.random.default_rng([seed, zlib.crc32(stage.encode())])
-
-
-def _hint(value: Any, choices: tuple[str, ...]) -> str:
-    hint = nearest(value, choices) if isinstance(value, str) else ""
-    return hint if hint.startswith("; did you mean") else ""
-
-
 def _is_picture(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == 2 and all(_whole(side) and 16 <= side <= 1024 for side in value)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(is_whole(side) and 16 <= side <= 1024 for side in value)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies.evidence import MODALITIES, UNITS, Evidence
 from mmkit.worlds.movies.genres import counts
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmkit.schema import PARTS
-from mmkit.worlds.movies.knobs import rng
+from mmkit.worlds.bounds import rng
 
 TEST, VALID = 0.3, 0.1  # of the films of a label that no rarer label has placed; the rest is train
 

@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies.evidence import Evidence
 from mmkit.worlds.movies.genres import COUNTS, loadings, names
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 SHAPE = 4  # of the negative binomial law of the lengths
 SHORTEST, LONGEST = 8, 400

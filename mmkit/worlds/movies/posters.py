@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies.evidence import MODALITIES, Evidence
 from mmkit.worlds.movies.genres import COUNTS, names
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 POSTER = MODALITIES.index("poster")
 PALETTE = 6  # numbers in [0, 1): red, green, blue at the top and at the bottom

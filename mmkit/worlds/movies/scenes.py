@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies.evidence import MODALITIES, Evidence
-from mmkit.worlds.movies.knobs import Knobs, rng
+from mmkit.worlds.movies.knobs import Knobs
 
 FIRST_BOUND = 2  # bound genres are of middle frequency: neither of the two most frequent, and the next ones
 CODE = 5.0  # root mean square of a scene's code in a step, before SCALE

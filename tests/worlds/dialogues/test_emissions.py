@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues.emissions import CHANNELS, MEMORY, codes, emit
-from mmkit.worlds.dialogues.knobs import NULLS, rng, settle
+from mmkit.worlds.dialogues.knobs import NULLS, settle
 from mmkit.worlds.dialogues.states import EMOTIONS, PRIOR, simulate
 
 QUIET = {"noise_text": 0.0, "noise_audio": 0.0, "noise_video": 0.0}

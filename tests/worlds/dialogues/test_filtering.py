@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mmkit.errors import SettingsError
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.dialogues.emissions import CHANNELS, emit
 from mmkit.worlds.dialogues.filtering import READERS, likelihoods, posterior
-from mmkit.worlds.dialogues.knobs import rng, settle
+from mmkit.worlds.dialogues.knobs import settle
 from mmkit.worlds.dialogues.states import contagion, personas, simulate
 
 UNEVEN = {"dominance": 0.4, "inertia_spread": 0.5, "lean": 0.4, "coupling_spread": 0.4, "switch": 0.6}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from mmkit.worlds.dialogues.knobs import rng, settle
+from mmkit.worlds.bounds import rng
+from mmkit.worlds.dialogues.knobs import settle
 from mmkit.worlds.dialogues.states import EMOTIONS, PLANE, PRIOR, answer, contagion, couplings, personas, simulate
 
 

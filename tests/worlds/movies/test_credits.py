@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies import credits, genres
 from mmkit.worlds.movies.credits import ROLES
-from mmkit.worlds.movies.knobs import rng, settle
+from mmkit.worlds.movies.knobs import settle
 
 FILMS, SIZE = 2500, 1750
 SLOT_ROLE = np.repeat(np.arange(5), [role.slots for role in ROLES])

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies import evidence, genres, plots
 from mmkit.worlds.movies.evidence import MODALITIES, SUITS
-from mmkit.worlds.movies.knobs import NULLS, rng, settle
+from mmkit.worlds.movies.knobs import NULLS, settle
 
 FILMS, MANY = 2000, 12_000
 

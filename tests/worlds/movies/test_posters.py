@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mmkit.worlds.bounds import rng
 from mmkit.worlds.movies import evidence, genres, plots, posters
 from mmkit.worlds.movies.evidence import Evidence
-from mmkit.worlds.movies.knobs import rng, settle
+from mmkit.worlds.movies.knobs import settle
 from mmkit.worlds.movies.posters import COLOURS, GLYPHS, POSTER
 
 HEIGHT, WIDTH = 128, 80
