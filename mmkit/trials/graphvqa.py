@@ -43,6 +43,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "graph_only": {"variant": "graph_only"},
     "no_messages": {"variant": "no_messages"},
 }
+KEPT = ("gat", "main")  # method and world of which a trial keeps the weights, for looking inside
+WEIGHT = "weight."  # begins their names among a trial's arrays
 OTHERS = ("gine", "gcn", "gcn_plain", "lcgn")  # whom Table 1 compares the attention with
 
 
@@ -143,13 +145,30 @@ def run(
     if trial.method not in METHODS:
         raise SettingsError(f"no method {trial.method!r}; known: {', '.join((*METHODS, *REFERENCES))}")
     model, history = _train(trial, settings, prepared, device, checkpoint)
-    return _scored(model, history, prepared, began)
+    result = _scored(model, history, prepared, began)
+    if (trial.method, trial.world) == KEPT:
+        result.arrays.update({WEIGHT + name: tensor.cpu().numpy() for name, tensor in model.model.state_dict().items()})
+    return result
 
 
-def trained(trial: Trial, settings: dict[str, Any], device: str = "auto") -> tuple[Prepared, Any]:
-    """(the world of a trial, its model in training's last state), for looking inside; trials themselves keep no weights."""
+def trained(
+    trial: Trial, settings: dict[str, Any], device: str = "auto", arrays: dict[str, np.ndarray] | None = None
+) -> tuple[Prepared, Any]:
+    """(the world of a trial, its model in training's last state), for looking inside.
+
+    arrays: what the finished trial left. Where its weights are among them (`KEPT`), nothing is trained again.
+    """
+    from mmkit.models.graphvqa import Answering
+
     prepared = _prepared(trial.data, trial.world, trial.seed, frozen(settings), None, "", "")
-    return prepared, _train(trial, settings, prepared, device, None)[0]
+    weights = {name.removeprefix(WEIGHT): array for name, array in (arrays or {}).items() if name.startswith(WEIGHT)}
+    if not weights:
+        return prepared, _train(trial, settings, prepared, device, None)[0]
+    import torch
+
+    model = Answering(build(trial.method, prepared, settings), prepared.store)
+    model.model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return prepared, model.eval()
 
 
 def _reference(method: str, prepared: Prepared, began: float) -> Result:

@@ -155,6 +155,14 @@ def test_the_same_trial_gives_the_same_numbers():
     assert graphvqa.run(Trial("core", "main", 1, "gat"), SETTINGS).rows != first.rows
 
 
+def test_a_model_is_looked_into_without_training_it_again(prepared, monkeypatch):
+    trial, settings = Trial("core", "main", 0, "gat"), SETTINGS
+    found = graphvqa.run(trial, settings, device="cpu")
+    monkeypatch.setattr(graphvqa, "_train", None)  # whoever trains again fails
+    world, model = graphvqa.trained(trial, settings, "cpu", found.arrays)
+    assert np.array_equal(graphvqa.answered(model, world, "test"), found.arrays["predicted"])
+
+
 def test_gine_has_a_rate_of_its_own_and_the_easy_null_its_epochs():
     trial = Trial("core", "null:hops0", 0, "gine")
     plain = graphvqa.run(trial, SETTINGS)
