@@ -368,6 +368,7 @@ def descendants(process: subprocess.Popen, at_least: int) -> list[psutil.Process
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_running_and_can_continue(how: signal.Signals, tmp_path: Path):
     out = tmp_path / "run"
@@ -386,6 +387,7 @@ def test_an_interrupted_run_leaves_nothing_running_and_can_continue(how: signal.
     assert start(out).state == "done"
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_continued(tmp_path: Path):
     out = tmp_path / "run"
     process = command("run", "5", "--profile", "smoke", "--set", "mode=wait", "--out", str(out))
@@ -401,6 +403,7 @@ def test_a_killed_run_is_continued(tmp_path: Path):
     assert (outcome.state, outcome.reused) == ("done", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["missing", "readonly"])
 def test_neither_the_home_nor_the_working_folder_matters(home: str, tmp_path: Path):
     place, work = tmp_path / "home", tmp_path / "work"

@@ -161,6 +161,7 @@ def test_a_failing_trial_keeps_those_before_it(workers: int, tmp_path: Path):
     assert pool.load(todo[3].path) is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:A worker stopped while some jobs")
 def test_a_worker_that_the_system_stops_is_told_with_advice(tmp_path: Path):
     with pytest.raises(RunError, match=r"a worker process was stopped by the system, most likely for memory; .*MMKIT_JOBS=1"):

@@ -350,6 +350,7 @@ def test_numbers_do_not_depend_on_what_ran_before(done: Study, tmp_path: Path):
     assert alone.rows == done.results[trial].rows
 
 
+@pytest.mark.slow
 def test_two_workers_find_the_same_numbers_as_one(done: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MMKIT_JOBS", "2")
     again(tmp_path)
