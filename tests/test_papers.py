@@ -22,7 +22,8 @@ def test_seventeen_papers_in_the_order_of_their_numbers():
     assert [p.number for p in papers] == [f"{i:02d}" for i in range(1, 18)]
     assert len({p.bibtex_key for p in papers}) == len({p.title for p in papers}) == 17
     assert all(p.title and p.authors and p.venue and p.task and 2015 <= p.year <= 2030 for p in papers)
-    assert [p.slug for p in papers if p.ready] == ["01_pmmo", "02_mult_gmu", "05_tabular", "08_fixed_targets", "11_graphvqa"]
+    ready = ["01_pmmo", "02_mult_gmu", "05_tabular", "06_sarcasm", "07_coin", "08_fixed_targets", "11_graphvqa"]
+    assert [p.slug for p in papers if p.ready] == ready
 
 
 @pytest.mark.parametrize("name", [5, "5", "05", "05_tabular", "tabular", " Tabular "])

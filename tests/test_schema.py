@@ -63,7 +63,7 @@ def test_missing_columns_wrong_types_and_missing_labels():
 
 
 def test_a_dataset_refuses_what_does_not_fit():
-    with pytest.raises(DataError, match=r"(?s)toy: 1 problems in here.*row 1, column 'age'"):
+    with pytest.raises(DataError, match=r"(?s)toy: 1 problem in here.*row 1, column 'age'"):
         Dataset("toy", BINARY, Split(table(age=[0.0, 10.0, 1.0])), "here")
     with pytest.raises(DataError, match="toy: no records in here"):
         Dataset("toy", BINARY, Split(table().slice(0, 0)), "here")

@@ -68,11 +68,15 @@ def describe(
     weights: None for random ones (from `seed`; the global seed is neither read nor moved), the path of a state dict as
     torchvision saves it, or 'download' for torchvision's ImageNet weights.
     size: pixels of a side; frames are scaled to a square without cutting, None leaves them as they are.
-    Raises DataError for frames of another shape or type and for a file that does not fit, SettingsError for unknown names.
+    Raises DataError for frames of another shape or type and for a file that does not fit, SettingsError for unknown names and
+    for a size or batch below 1.
     """
     import torch
 
     numbers = width(net, layer)
+    for name, value in (("size", size), ("batch", batch)):
+        if value is not None and value < 1:
+            raise SettingsError(f"{name} = {value!r}, expected at least 1")
     frames = np.asarray(frames)
     if frames.ndim != 5 or frames.shape[2] != 3 or frames.dtype != np.uint8 or not all(frames.shape[1:]):
         hint = "; colours stand last here" if frames.ndim == 5 and frames.shape[-1] == 3 else ""

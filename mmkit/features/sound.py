@@ -21,6 +21,8 @@ from mmkit.features import spectra
 
 RATE = 22_050
 SLOWEST = 2 * spectra.CONTRAST_LOWEST * 2 ** (spectra.CONTRAST_BANDS - 1)  # below it the highest octave lies over all frequencies
+FASTEST = spectra.CONTRAST_LOWEST * spectra.FRAME  # above it the lowest octave may hold no bin
+LOUDEST = 2.0**31  # of a sample: the full scale of 32-bit integers; powers of far larger ones overflow
 BANDS = 40
 FAMILIES = {  # numbers per clip: compact, literal
     "stft": (BANDS, spectra.BINS),
@@ -60,11 +62,17 @@ def describe(
     cqt: tonnetz from librosa's constant-Q chroma, its default and many times slower, instead of the chroma_stft above.
     jobs: processes that share the clips; the numbers do not depend on it.
     One clip after the other: arrays of one clip stay in the processor's cache, and the floor of 80 dB is a clip's own.
-    Raises DataError with all clips that are not one row of finite samples, SettingsError for a rate up to 12,800.
+    Raises DataError with all clips that are not one row of finite samples up to 2^31 in size, SettingsError for a rate up to
+    12,800 or above 409,600 and for no jobs.
     """
-    if rate <= SLOWEST:
-        raise SettingsError(f"rate = {rate}, expected more than {SLOWEST:,.0f}: the octaves of spectral_contrast need it")
+    if not SLOWEST < rate <= FASTEST:
+        bounds = f"more than {SLOWEST:,.0f} and at most {FASTEST:,.0f}"
+        raise SettingsError(f"rate = {rate}, expected {bounds}: the octaves of spectral_contrast need it")
+    if jobs == 0:
+        raise SettingsError("jobs = 0, expected a number of processes, or -1 for one per core")
     clips = [np.asarray(wave) for wave in waves]
+    if clips and not any(clip.ndim for clip in clips):
+        raise DataError(f"waves holds {len(clips):,} single values, expected clips of (n,) samples each; one clip is [wave]")
     if problems := [f"clip {n}: {why}" for n, clip in enumerate(clips) if (why := _wrong(clip))]:
         raise DataError(f"{len(problems)} of {len(clips)} clips cannot be described", problems)
     if jobs == 1 or len(clips) < 2:
@@ -83,8 +91,12 @@ def _wrong(clip: np.ndarray) -> str:
         return f"shape {clip.shape} of {clip.dtype}, expected (n,) of int16 or float: one channel"
     if not len(clip):
         return "no samples"
-    bad = 0 if clip.dtype == np.int16 else int((~np.isfinite(clip)).sum())
-    return f"{bad} of {len(clip)} samples are not finite" if bad else ""
+    if clip.dtype == np.int16:
+        return ""
+    if bad := int((~np.isfinite(clip)).sum()):
+        return f"{bad} of {len(clip)} samples are not finite"
+    largest = float(np.abs(clip).max())
+    return f"a sample of size {largest:.3g}, expected at most 2^31, and 1 of usual sound" if largest > LOUDEST else ""
 
 
 def _parts(clips: list[np.ndarray], workers: int) -> Iterator[list[np.ndarray]]:

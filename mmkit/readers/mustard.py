@@ -117,12 +117,16 @@ def _records(path: Path, notes: Notes) -> dict[str, dict[str, Any]]:
         notes.problems.append(f"{told}{'; is it cut off?' * cut}")
         notes.advice += [CUT] if cut else []
         return {}
+    except RecursionError:
+        notes.problems.append(f"{path.name}: is nested too deeply, expected an object with a record under each id")
+        return {}
     except DataError as why:
         notes.damaged(path, why)
         return {}
     notes.used(data)
     if not isinstance(said, dict) or not said:
-        notes.problems.append(f"{path.name}: holds {kind(said)}, expected an object with a record under each id")
+        held = "an empty object" if said == {} else kind(said)
+        notes.problems.append(f"{path.name}: holds {held}, expected an object with a record under each id")
         return {}
     notes.problems += [f"{path.name}: key {key!r} stands twice, expected it once" for key in again]
     notes.problems += [f"{path.name}: record {id!r}: {text}" for id, record in said.items() for text in _wrong(id, record)]

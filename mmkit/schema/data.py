@@ -57,7 +57,7 @@ class Dataset:
             raise DataError(f"{self.name}: no records in {self.source}")
         shared = () if self.graphs is None else (self.graphs,)
         if problems := self.schema.problems(self.records.table, *shared):
-            raise DataError(f"{self.name}: {len(problems)} problems in {self.source}", problems)
+            raise DataError(f"{self.name}: {len(problems)} problem{'s' * (len(problems) > 1)} in {self.source}", problems)
 
     @property
     def labels(self) -> np.ndarray:

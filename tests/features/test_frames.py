@@ -153,6 +153,16 @@ def test_frames_of_another_kind(bad, message):
         frames.describe(bad)
 
 
+@pytest.mark.parametrize("name", ["size", "batch"])
+def test_sizes_below_one(name):
+    with pytest.raises(SettingsError, match=f"{name} = 0, expected at least 1"):
+        frames.describe(PIXELS, **{name: 0})
+
+
+def test_no_clips_give_no_rows():
+    assert frames.describe(PIXELS[:0]).shape == (0, 2 * 512)
+
+
 def test_names_that_do_not_exist():
     with pytest.raises(SettingsError, match="did you mean 'resnet18'"):
         frames.describe(PIXELS, net="resnet81")

@@ -98,8 +98,38 @@ def test_clips_that_cannot_be_described_are_listed():
     assert [p.partition(":")[0] for p in found] == ["clip 1", "clip 2", "clip 3", "clip 4"]
     assert "2 of 3 samples" in found[2]
     assert "int64" in found[3]
-    with pytest.raises(SettingsError, match="12,800"):
-        sound.describe([good], rate=8000)
+
+
+@pytest.mark.parametrize("rate", [8000, 12_800, 409_601, float("nan"), float("inf"), -22_050])
+def test_rates_that_leave_no_octave(rate):
+    with pytest.raises(SettingsError, match=r"expected more than 12,800 and at most 409,600"):
+        sound.describe([np.zeros(4000)], rate=rate)
+
+
+@pytest.mark.parametrize("rate", [12_801, 409_600])
+def test_the_slowest_and_the_fastest_rate(rate):
+    assert np.isfinite(sound.describe([CLIPS["noise"]], rate)).all()
+
+
+def test_very_loud_and_very_soft_clips():
+    wave = CLIPS["high voice"] / np.abs(CLIPS["high voice"]).max()
+    assert np.isfinite(sound.describe([wave * sound.LOUDEST, wave * 1e-30, wave.astype(np.float16)])).all()
+    with pytest.raises(DataError) as error:
+        sound.describe([wave, wave * 1e30, wave.astype(np.float64) * 1e200])
+    assert [p.partition(",")[0] for p in error.value.problems] == [
+        "clip 1: a sample of size 1e+30",
+        "clip 2: a sample of size 1e+200",
+    ]
+
+
+def test_one_clip_is_no_list_of_clips():
+    with pytest.raises(DataError, match=r"4,000 single values, expected clips of \(n,\) samples each; one clip is \[wave\]"):
+        sound.describe(np.zeros(4000))
+
+
+def test_no_processes():
+    with pytest.raises(SettingsError, match="jobs = 0, expected a number of processes"):
+        sound.describe([np.zeros(4000)], jobs=0)
 
 
 def test_the_spectrum_can_be_turned_back():

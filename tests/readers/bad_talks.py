@@ -178,7 +178,7 @@ ROWS: list[tuple[str, str, Callable[[Path], None], str, list[str], str]] = [
         ONE + "utterance 0: ' ' in ids, expected a text",
         ONE + "utterance 2: None in sentences, expected a text",
     ], FORMAT),
-    ("iemocap_id_twice", I + "an id that stands twice", talks(9, (f"ids/{FIRST}/0", "u1"), (f"ids/{SECOND}/0", "u1")), "iemocap: 1 problems in IEMOCAP", ["iemocap: id 'u1' stands 2 times, expected each id once"], ""),
+    ("iemocap_id_twice", I + "an id that stands twice", talks(9, (f"ids/{FIRST}/0", "u1"), (f"ids/{SECOND}/0", "u1")), "iemocap: 1 problem in IEMOCAP", ["iemocap: id 'u1' stands 2 times, expected each id once"], ""),
     ("iemocap_nan", I + "features with NaN", talks(9, (f"audio/{FIRST}/1", np.full(100, NAN)), (f"video/{SECOND}/3", np.full(512, 1e300))), "iemocap: 2 problems", [
         TWO + "utterance 3: video has NaN or infinite values, expected finite numbers",
         ONE + "utterance 1: audio has NaN or infinite values, expected finite numbers",

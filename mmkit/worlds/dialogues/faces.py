@@ -17,10 +17,14 @@ from mmkit.worlds.dialogues.sarcasm_knobs import SarcasmKnobs
 TRAITS = ("mouth", "brow height", "brow slant", "eyes", "smirk")
 PLEASED = np.array([1.0, 1.0, 1.0, 1.0, 0.0])
 SMIRK = np.array([0.0, 0.0, 0.0, 0.0, 0.8])  # what sarcasm does, times `flatness`
+# Frames are to tell as much as the vectors do: as they are drawn, a linear probe finds the attitude of 1,500 utterances in `look`
+# in 93.6 and 95.1 % (seeds 1000 and 1001, 5 folds, the best of four penalties), in the vectors in 96.3 and 96.1 %. Backgrounds
+# are not matched, muted as they are: a linear classifier names the scene in 95 and 97 %, in the vectors in 15 and 17 %.
 NOISE = 4.5  # at this `noise_video` a trait's noise is as large as the attitude's effect, 1
 LIMIT = 3.0  # of a trait
 FRAMES, SIDE = 3, 48
 MOVED = 0.2  # of a trait between frames
+SHIFT = 0.03  # of a face from where it belongs, in each direction; half the picture's side is 1
 GRAIN = 6.0  # grey levels of a picture's noise at NOISE
 AT_ONCE = 64  # utterances drawn in one go
 KERNELS, CELLS = 6, 3  # the network gives KERNELS x CELLS x CELLS numbers of a frame
@@ -81,7 +85,7 @@ def frames(acts: Acts, told: Shown, knobs: SarcasmKnobs, seed: int) -> NDArray[n
     count, place = len(acts.attitude), _place(acts, knobs)
     draw = rng(seed, "face/movement")
     traits = np.clip(told.values, -LIMIT, LIMIT)[:, None] + MOVED * draw.standard_normal((count, FRAMES, len(TRAITS)))
-    talks, at = draw.random((count, FRAMES)), 0.06 * draw.standard_normal((count, FRAMES, 2))
+    talks, at = draw.random((count, FRAMES)), SHIFT * draw.standard_normal((count, FRAMES, 2))
     behind = rng(seed, "face/backgrounds").random((count, 10))[place]
     grain = GRAIN / 255 * told.noise * (knobs.noise_video > 0)
     out = np.empty((count, FRAMES, 3, SIDE, SIDE), dtype=np.uint8)
@@ -110,7 +114,7 @@ def _background(look: NDArray[np.float32]) -> NDArray[np.float32]:
     angle = np.float32(np.pi) * turn
     wave = np.sin((4 + 10 * often) * (np.cos(angle) * x + np.sin(angle) * y) + np.float32(2 * np.pi) * shift)
     mix = np.clip(0.5 + 2 * look[:, 9, None, None] * wave, 0, 1)[:, None]
-    one, two = 0.3 + 0.4 * look[:, :3, None, None], 0.3 + 0.4 * look[:, 3:6, None, None]  # muted
+    one, two = 0.4 + 0.2 * look[:, :3, None, None], 0.4 + 0.2 * look[:, 3:6, None, None]  # muted
     return one + mix * (two - one)
 
 
@@ -125,14 +129,14 @@ def _draw(picture: NDArray, traits: NDArray, talks: NDArray, at: NDArray, who: N
     _lay(picture, (np.hypot(x / (width + 0.08), (y + 0.08) / 0.78) - 1) * 0.6, HAIR[who])
     _lay(picture, np.maximum((away - 1) * 0.6, FRINGE[who][:, None, None] - y), SKIN[who])
     side = np.abs(x)
-    opening = 0.075 + 0.018 * wide
+    opening = np.maximum(0.075 + 0.025 * wide, 0.02)  # never quite shut
     _lay(picture, (np.hypot((side - 0.25) / 0.12, (y + 0.10) / opening) - 1) * 0.08, WHITE)
     _lay(picture, np.maximum(np.hypot(side - 0.25, y + 0.10) - 0.06, np.abs(y + 0.10) - opening), DARK)
-    brow = -0.27 - 0.035 * lift - 0.35 * slant * 0.12 * (0.25 - side) / 0.12 + 0.5 * (side - 0.25) ** 2
-    _lay(picture, np.maximum(np.abs(y - brow) - 0.03, np.abs(side - 0.25) - 0.15), HAIR[who] * 0.6)
+    brow = -0.27 - 0.05 * lift - 0.45 * slant * (0.25 - side) + 0.5 * (side - 0.25) ** 2
+    _lay(picture, np.maximum(np.abs(y - brow) - 0.035, np.abs(side - 0.25) - 0.15), HAIR[who] * 0.6)
     _lay(picture, np.maximum(np.abs(x) - 0.04, np.abs(y - 0.10) - 0.10), SKIN[who] * 0.82)
     across = np.clip(x / 0.26, -1.2, 1.2)
-    middle = 0.40 - 0.09 * smile * (across**2 - 0.4) - 0.05 * smirk * across
+    middle = 0.40 - 0.12 * smile * (across**2 - 0.4) - 0.05 * smirk * across
     _lay(picture, np.maximum(np.abs(y - middle) - (0.03 + 0.05 * talks[:, :, None] * (1 - across**2)), side - 0.26), LIPS)
 
 

@@ -86,8 +86,9 @@ def test_a_pleased_mouth_curves_up_and_a_smirk_lifts_one_corner():
 
 
 def test_brows_and_eyes_move():
-    def dark(picture, rows):
-        return (picture[rows, :, :].max(axis=-1) < 0.3).mean()
+    def dark(pictures):
+        """Least share of dark pixels around the eyes."""
+        return min((f[21:27, 14:34].max(axis=-1) < 0.6).mean() for clip in pictures for f in clip)
 
     def brow(pictures):
         """Mean row of what is dark between fringe and eyes."""
@@ -96,6 +97,9 @@ def test_brows_and_eyes_move():
     assert brow(drawn(one(1, 2))) < brow(drawn(one(1, -2))) - 0.3
     wide, narrow = (np.mean((drawn(one(3, value)) > 0.93).all(axis=-1)) for value in (2, -2))
     assert wide > 1.3 * narrow
+    usual, narrow, least = (dark(drawn(one(3, value))) for value in (0, -2, -faces.LIMIT))
+    assert usual > 1.3 * narrow
+    assert min(narrow, least) > 0  # not shut
     assert np.abs(drawn(one(2, 2)) - drawn(one(2, -2))).max() > 0.3
 
 
@@ -107,6 +111,44 @@ def test_speakers_have_faces_and_scenes_have_backgrounds():
         corner = faces.frames(acts, faces.expression(acts, knobs, 1), knobs, 1)[:, 0, :, :4, :4].mean(axis=(2, 3))
         within = max(corner[acts.scene == d].std(axis=0).max() for d in range(acts.scene[-1] + 1))
         assert (within < 6) == (null is None)
+
+
+def probe(x, sign):
+    """Share of the signs -1, 1 that a linear fit to one half of the rows finds in the other half, classes alike."""
+    x, half = (x - x.mean(axis=0)) / x.std(axis=0), np.arange(len(x)) % 2
+    said = np.empty(len(x))
+    for k in (0, 1):
+        a, y = x[half != k], sign[half != k] - sign[half != k].mean()
+        said[half == k] = x[half == k] @ np.linalg.solve(a.T @ a + 20 * np.eye(a.shape[1]), a.T @ y)
+    middle = (said[sign > 0].mean() + said[sign < 0].mean()) / 2
+    return np.mean([(said[sign > 0] > middle).mean(), (said[sign < 0] < middle).mean()])
+
+
+@pytest.mark.parametrize(("null", "told"), [(None, True), ("face_off", False)])
+def test_frames_tell_attitude_and_sarcasm_unless_a_null_control_hides_them(null, told):
+    """Without traces, since a scene has a mood, which its background would tell; and no speaker more sarcastic than others."""
+    acts, knobs = acted(900, null, traces=0.0, flatness=3.0, speaker_spread=0.0)
+    found = faces.look(faces.frames(acts, faces.expression(acts, knobs, 1), knobs, 1))
+    attitude, sarcasm = probe(found, acts.attitude), probe(found, 2 * acts.sarcastic - 1)
+    assert (attitude > 0.85, sarcasm > 0.65) == (told, told), (attitude, sarcasm)
+    assert told or (abs(attitude - 0.5) < 0.08 and abs(sarcasm - 0.5) < 0.08)
+
+
+def test_the_face_is_the_same_whatever_becomes_of_the_voice():
+    seen = {null: faces.expression(*acted(400, null), 1).values for null in (None, "voice_off", "face_off", "mismatch_off")}
+    np.testing.assert_array_equal(seen["voice_off"], seen[None])
+    np.testing.assert_array_equal(seen["mismatch_off"], seen["face_off"])
+    assert (seen["face_off"] != seen[None]).any()
+
+
+def test_faces_as_far_as_they_go_keep_their_parts_apart():
+    """Traits at their limits: the mouth stays below the eyes and on the face."""
+    for value in (-faces.LIMIT, faces.LIMIT):
+        for speaker in (0, 1, 2, 3, 5, 6, 7):  # the hair of 4 is as red as lips
+            pictures = drawn(np.full((2, 5), value) * [1, 1, 1, 1, 0], speaker).reshape(-1, 48, 48, 3)
+            for at in map(lips, pictures):
+                assert 27 < at[:, 0].min() < at[:, 0].max() < 44
+                assert 12 < at[:, 1].min() < at[:, 1].max() < 36
 
 
 def test_the_network_is_that_of_two_plain_convolutions():

@@ -12,6 +12,8 @@ from mmkit.worlds.dialogues import sarcasm, voice
 from mmkit.worlds.dialogues.knobs import settle
 from mmkit.worlds.dialogues.sarcasm import Acts, Shown
 
+LENGTH = 2**16  # of Fourier transforms: a power of two, and longer than an utterance and the longest lag
+
 
 @cache
 def acted(utterances=3000, null=None, **changes):
@@ -30,9 +32,8 @@ def spoken(traits, speaker=0, show=0, noise=0.0):
 
 def pitch(wave, lowest=70, highest=400):
     """Hz, from the autocorrelation."""
-    x = wave.astype(float)
-    power = np.abs(np.fft.rfft(x, 2 * len(x))) ** 2
-    same = np.fft.irfft(power)[: len(x)]
+    power = np.abs(np.fft.rfft(wave, LENGTH)) ** 2
+    same = np.fft.irfft(power)
     low, high = int(voice.RATE / highest), int(voice.RATE / lowest)
     return voice.RATE / (low + same[low:high].argmax())
 
@@ -43,8 +44,8 @@ def melody(wave):
 
 
 def centroid(wave):
-    power = np.abs(np.fft.rfft(wave.astype(float))) ** 2
-    return (power * np.fft.rfftfreq(len(wave), 1 / voice.RATE)).sum() / power.sum()
+    power = np.abs(np.fft.rfft(wave, LENGTH)) ** 2
+    return power @ np.fft.rfftfreq(LENGTH, 1 / voice.RATE) / power.sum()
 
 
 @pytest.mark.parametrize("what", ["features", "delivery"])
@@ -98,9 +99,56 @@ def test_sounds_last_08_to_2_seconds_and_are_not_clipped():
     assert [len(w) for w in sounds.waves()] == np.diff(sounds.offsets).tolist()
     assert np.abs(sounds.samples.astype(int)).max() < 32767
     for wave in sounds.waves():
-        assert np.abs(wave[:20].astype(int)).max() < 3000  # no click at the start
         assert np.sqrt((wave.astype(float) ** 2).mean()) > 500
     np.testing.assert_array_equal(voice.sounds(acts, voice.delivery(acts, knobs, 1), 1).samples, sounds.samples)
+
+
+def test_sounds_come_out_of_silence_and_go_back_to_it_around_zero():
+    waves = spoken(np.random.default_rng(0).standard_normal((40, 6)), noise=3.0).waves()  # in a loud room
+    for place, name in ((slice(None, 3), "start"), (slice(-3, None), "end")):
+        assert max(np.abs(wave[place].astype(int)).max() for wave in waves) < 60, name  # 55 dB below full scale
+    assert np.mean([np.abs(wave[200:220]).mean() for wave in waves]) > 200  # the room itself is louder
+    assert max(abs(wave.mean()) for wave in waves) < 30
+
+
+def test_speakers_are_equally_loud():
+    level = [[20 * np.log10(w.astype(float).std()) for w in spoken(np.zeros((6, 6)), speaker).waves()] for speaker in range(8)]
+    assert np.ptp(np.mean(level, axis=1)) < 0.5  # dB
+
+
+def heard(acts, knobs, seed=1):
+    """(U, 4) plain measures: octaves above the speaker's own pitch, decibels, log seconds, log centroid."""
+    waves = voice.sounds(acts, voice.delivery(acts, knobs, seed), seed).waves()
+    own = voice.PITCH[acts.speaker]
+    octaves = [np.log2(pitch(wave, 0.6 * p, 1.6 * p) / p) for wave, p in zip(waves, own, strict=True)]
+    rest = [(np.log10(wave.astype(float).std()), np.log(len(wave)), np.log(centroid(wave))) for wave in waves]
+    return np.c_[octaves, rest]
+
+
+def probe(x, sign):
+    """Share of the signs -1, 1 that a linear fit to one half of the rows finds in the other half, classes alike."""
+    x, half = np.c_[(x - x.mean(axis=0)) / x.std(axis=0), np.ones(len(x))], np.arange(len(x)) % 2
+    said = np.empty(len(x))
+    for k in (0, 1):
+        said[half == k] = x[half == k] @ np.linalg.lstsq(x[half != k], sign[half != k].astype(float), rcond=None)[0]
+    middle = (said[sign > 0].mean() + said[sign < 0].mean()) / 2
+    return np.mean([(said[sign > 0] > middle).mean(), (said[sign < 0] < middle).mean()])
+
+
+@pytest.mark.parametrize(("null", "told"), [(None, True), ("voice_off", False)])
+def test_the_sound_tells_attitude_and_sarcasm_unless_a_null_control_silences_it(null, told):
+    acts, knobs = acted(400, null, flatness=3.0, speaker_spread=0.0)
+    found = heard(acts, knobs)
+    attitude, sarcasm = probe(found, acts.attitude), probe(found, 2 * acts.sarcastic - 1)
+    assert (attitude > 0.8, sarcasm > 0.65) == (told, told), (attitude, sarcasm)
+    assert told or (abs(attitude - 0.5) < 0.08 and abs(sarcasm - 0.5) < 0.08)
+
+
+def test_the_voice_is_the_same_whatever_becomes_of_the_face():
+    said = {null: voice.delivery(*acted(400, null), 1).values for null in (None, "face_off", "voice_off", "mismatch_off")}
+    np.testing.assert_array_equal(said["face_off"], said[None])
+    np.testing.assert_array_equal(said["mismatch_off"], said["voice_off"])
+    assert (said["voice_off"] != said[None]).any()
 
 
 def test_each_trait_is_heard():
