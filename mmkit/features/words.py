@@ -106,6 +106,34 @@ def _mean(
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class BagOfWords:
+    """Which words stand in a sentence: a block without word vectors. Words that training did not have are passed over."""
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def fit(cls, sentences: Sequence[Sequence[str]], min_count: int = 1, most: int | None = None) -> BagOfWords:
+        """The words that stand in at least `min_count` training sentences, in alphabetical order; `most`: the most usual ones."""
+        seen: dict[str, int] = {}
+        for sentence in sentences:
+            for word in set(sentence):
+                seen[word] = seen.get(word, 0) + 1
+        usual = sorted((word for word, n in seen.items() if n >= min_count), key=lambda word: (-seen[word], word))
+        words = tuple(sorted(usual[:most]))
+        if not words:
+            raise DataError(f"no word stands in {min_count} of {len(sentences)} sentences", advice="Lower min_count.")
+        return cls(words)
+
+    def transform(self, sentences: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """(N, V) float32: 1 where the word stands in the sentence, each row scaled to length 1 (zeros where none is known)."""
+        ids = {word: n for n, word in enumerate(self.words)}
+        found = np.zeros((len(sentences), len(ids)), dtype=np.float32)
+        for row, sentence in zip(found, sentences, strict=True):
+            row[[ids[word] for word in sentence if word in ids]] = 1.0
+        return found / np.sqrt(np.maximum(found.sum(axis=1, keepdims=True), 1.0))
+
+
 def read_vectors(path: Path | str, only: Collection[str] | None = None) -> WordVectors:
     """A table from a text file as GloVe, word2vec or fastText write it, or from an .npz file with `words` and `vectors`.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmkit.errors import DataError, SettingsError
+from mmkit.errors import SettingsError
 from mmkit.models.kernel_fusion import COST, Blocks, Distances, Floats, KernelSVM, binary, kernel, svc
 
 
@@ -93,30 +93,3 @@ def fit_late(
         lines[name] = (float(line.coef_[0, 0]), float(line.intercept_[0]))
         machines[name] = KernelSVM(gammas, cost, svc(k, y, cost))
     return LateFusion(machines, lines)
-
-
-@dataclass(frozen=True, eq=False)
-class BagOfWords:
-    """Which words stand in a sentence: a block without word vectors. Words that training did not have are passed over."""
-
-    words: tuple[str, ...]
-
-    @classmethod
-    def fit(cls, sentences: Sequence[Sequence[str]], min_count: int = 1) -> BagOfWords:
-        """The words that stand in at least `min_count` training sentences, in alphabetical order."""
-        seen: dict[str, int] = {}
-        for sentence in sentences:
-            for word in set(sentence):
-                seen[word] = seen.get(word, 0) + 1
-        words = tuple(sorted(word for word, n in seen.items() if n >= min_count))
-        if not words:
-            raise DataError(f"no word stands in {min_count} of {len(sentences)} sentences", advice="Lower min_count.")
-        return cls(words)
-
-    def transform(self, sentences: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        """(N, V) float32: 1 where the word stands in the sentence, each row scaled to length 1 (zeros where none is known)."""
-        ids = {word: n for n, word in enumerate(self.words)}
-        found = np.zeros((len(sentences), len(ids)), dtype=np.float32)
-        for row, sentence in zip(found, sentences, strict=True):
-            row[[ids[word] for word in sentence if word in ids]] = 1.0
-        return found / np.sqrt(np.maximum(found.sum(axis=1, keepdims=True), 1.0))

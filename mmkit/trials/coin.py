@@ -16,7 +16,7 @@ import numpy as np
 from mmkit.errors import SettingsError
 from mmkit.schema import Dataset, Split
 from mmkit.scores import emotions
-from mmkit.trials import Result, Rows, Trial, coin_looks, cost, frozen, reading, start_clock
+from mmkit.trials import Result, Rows, Trial, coin_looks, coin_words, cost, frozen, reading, start_clock
 from mmkit.trials.coin_methods import COINS, METHODS, OTHERS, Way, build
 from mmkit.worlds import dialogues
 
@@ -76,10 +76,12 @@ real, splits = reading.real, reading.official
 
 
 def check(settings: dict[str, Any], datasets: list[str], kind: str) -> None:
-    """Raise SettingsError, before anything is computed: no such world."""
+    """Raise SettingsError, before anything is computed: no such world, no such file of word vectors."""
     if kind == "world":
         for data in datasets:
             _has_world(data)
+    elif (how := settings["text_features"]) != "bag" and not Path(how).is_file():
+        raise SettingsError(f"text_features = {how!r}: neither bag nor a file of word vectors")
 
 
 def _has_world(data: str) -> None:
@@ -97,13 +99,13 @@ def _prepared(data: str, name: str, seed: int, chosen: tuple, root: Path | None,
 
 
 def prepare(dataset: Dataset, settings: dict[str, Any]) -> Prepared:
-    """Features standardised on the training part. Where a data set has words only, they are counted or averaged."""
+    """Features standardised on the training part. Where a data set has words only, see `coin_words`."""
     from mmkit.batches.conversations import Scale, utterances
 
     named = dict(zip(("train", "valid", "test"), dataset.official(), strict=True))
     shown = [m.name for m in dataset.schema.modalities if m.kind == "vector"]
     if not shown:
-        named, shown = coin_looks.from_words(named, settings["text_features"]), ["text_vector"]
+        named, shown = coin_words.described(named, settings["text_features"]), ["text_vector"]
     scale = Scale.fit(named["train"], shown)
     parts = {part: utterances(split, shown, scale, dataset.schema.label) for part, split in named.items()}
     return Prepared(parts, named, dataset.schema.classes, dataset.name)

@@ -7,15 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from mmkit.schema import Split
 from mmkit.trials import Rows
 
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of attacks, times that of training
 ATTACKED = 1500  # utterances of the test part that are attacked: its first dialogues with about as many
 MOST = 0.6  # share of the test part's dialogues that a protocol may choose its epoch on
-WORDS = 500  # features of a bag, or width of hashed word vectors
 
 
 def look(
@@ -108,38 +105,3 @@ def taken(part: Any, dialogues: np.ndarray) -> Any:
         speaker=part.speaker[rows],
         offsets=np.concatenate([[0], np.cumsum(np.diff(part.offsets)[dialogues])]),
     )
-
-
-def from_words(named: dict[str, Split], how: str) -> dict[str, Split]:
-    """The parts with a column `text_vector` made of their words: how often each of the usual ones occurs, or a hashed mean.
-
-    how: bag (square roots of counts of the WORDS most frequent training words) | centroid (mean of WORDS-wide random vectors
-    of all words, the same for a word wherever it stands). Both are weak next to trained or pretrained features.
-    """
-    from mmkit.text.words import tokenise
-
-    tokens = {
-        part: [[w.lower() for w in line] for line in tokenise(s.table["text"].to_pylist(), "en")] for part, s in named.items()
-    }
-    if how == "bag":
-        from collections import Counter
-
-        usual = [w for w, _ in Counter(w for line in tokens["train"] for w in line).most_common(WORDS)]
-        at = {w: i for i, w in enumerate(usual)}
-    found = {}
-    for part, lines in tokens.items():
-        x = np.zeros((len(lines), WORDS), dtype=np.float32)
-        for row, line in enumerate(lines):
-            if how == "bag":
-                np.add.at(x[row], [at[w] for w in line if w in at], 1.0)
-            elif line:
-                x[row] = np.mean([_hashed(w) for w in line], axis=0)
-        column = pa.FixedSizeListArray.from_arrays(pa.array(np.sqrt(x).reshape(-1) if how == "bag" else x.reshape(-1)), WORDS)
-        found[part] = Split(named[part].table.append_column("text_vector", column), named[part].truth)
-    return found
-
-
-def _hashed(word: str) -> np.ndarray:
-    import zlib
-
-    return np.random.default_rng(zlib.crc32(word.encode())).standard_normal(WORDS).astype(np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mmkit import readers
 from mmkit.errors import SettingsError, nearest
-from mmkit.features.words import tokenise
+from mmkit.features.words import BagOfWords, tokenise
 from mmkit.readers import sarcasm_clips
 from mmkit.schema import Dataset, Split, matrix
 from mmkit.schema.groups import grouped_parts
@@ -163,8 +163,6 @@ def prepare(
     dataset: Dataset, parts: tuple[Split, Split, Split], table: tuple[tuple[str, ...], np.ndarray] | None = None
 ) -> Prepared:
     """Blocks by name. Where there are no vectors of the words, `text` is the bag of the training words."""
-    from mmkit.models.fusion_rivals import BagOfWords
-
     named = dict(zip(("train", "valid", "test"), parts, strict=True))
     shown = {m.name: m.kind for m in dataset.schema.modalities}
     words = "text" if shown.get("text") == "text" else "transcript"

@@ -153,3 +153,14 @@ def test_token_vectors_that_do_not_fit(tmp_path: Path, changed, message):
 def test_a_layer_that_is_not_there(tmp_path: Path):
     with pytest.raises(SettingsError, match="3 layers"):
         words.read_token_vectors(write_tokens(tmp_path / "elmo.npz"), layer=3)
+
+
+def test_bag_of_words():
+    bag = words.BagOfWords.fit([["b", "a", "b"], ["c", "a"]])
+    assert bag.words == ("a", "b", "c")
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(bag.transform([["a", "a", "c", "x"], [], ["b"]]), [[half, 0, half], [0, 0, 0], [0, 1, 0]])
+    assert words.BagOfWords.fit([["b", "a", "b"], ["c", "a"]], min_count=2).words == ("a",)
+    with pytest.raises(DataError, match="Lower min_count"):
+        words.BagOfWords.fit([["a"]], min_count=2)
+    assert words.BagOfWords.fit([["b", "a", "b"], ["c", "a"], ["c"]], most=2).words == ("a", "c")

@@ -178,16 +178,6 @@ def test_late_fusion_is_the_mean_of_calibrated_blocks(blocks):
         rivals.fit_late(own, LABEL, ["text"], folds=500)
 
 
-def test_bag_of_words():
-    bag = rivals.BagOfWords.fit([["b", "a", "b"], ["c", "a"]])
-    assert bag.words == ("a", "b", "c")
-    half = np.sqrt(0.5)
-    np.testing.assert_allclose(bag.transform([["a", "a", "c", "x"], [], ["b"]]), [[half, 0, half], [0, 0, 0], [0, 1, 0]])
-    assert rivals.BagOfWords.fit([["b", "a", "b"], ["c", "a"]], min_count=2).words == ("a",)
-    with pytest.raises(DataError, match="Lower min_count"):
-        rivals.BagOfWords.fit([["a"]], min_count=2)
-
-
 def test_columns_that_do_not_vary_say_nothing():
     constant = {"text": np.concatenate([TRAIN["text"], np.full((160, 1), 0.1)], axis=1)}
     assert kf.Blocks(constant).distances({"text": np.zeros((1, 6))})["text"].max() < 1e3

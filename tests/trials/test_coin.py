@@ -10,7 +10,7 @@ from mmkit import papers
 from mmkit.errors import SettingsError
 from mmkit.schema import Split, matrix
 from mmkit.study.settings import resolve
-from mmkit.trials import Result, Trial, coin, coin_looks
+from mmkit.trials import Result, Trial, coin, coin_looks, coin_words
 
 PAPER = papers.find("07")
 SETTINGS = {
@@ -203,17 +203,21 @@ def test_an_unknown_method_is_told():
         run("coin_no_sm")
 
 
-def test_words_become_features_where_there_are_no_others():
+def test_words_become_features_where_there_are_no_others(tmp_path):
     data = coin.world("emotions", "main", 0, SETTINGS)
     parts = dict(zip(("train", "valid", "test"), data.official(), strict=True))
     named = {part: Split(split.table.drop_columns(["text_vector", "audio", "video"])) for part, split in parts.items()}
-    bag, mean = (coin_looks.from_words(named, how) for how in ("bag", "centroid"))
-    counts = matrix(bag["train"].table["text_vector"]) ** 2
-    words = [len(line.split()) for line in parts["train"].table["text"].to_pylist()]
-    assert counts.sum(axis=1).min() >= 1  # every sentence has usual words
-    assert (counts.sum(axis=1) <= np.array(words) + 2).all()
-    rows = dict(zip(named["test"].table["text"].to_pylist(), matrix(mean["test"].table["text_vector"]), strict=True))
-    again = coin_looks.from_words({"train": named["test"]}, "centroid")["train"].table
-    for text, x in zip(again["text"].to_pylist(), matrix(again["text_vector"]), strict=True):
-        np.testing.assert_array_equal(rows[text], x)  # a sentence has one vector, whatever stands around it
-    assert not np.allclose(matrix(mean["test"].table["text_vector"])[0], matrix(mean["test"].table["text_vector"])[1])
+    bag = matrix(coin_words.described(named, "bag")["test"].table["text_vector"])
+    np.testing.assert_allclose(np.linalg.norm(bag, axis=1), 1, rtol=1e-5)  # every sentence has usual words
+    assert bag.shape[1] <= coin_words.USUAL
+    said = named["test"].table["text"].to_pylist()
+    (tmp_path / "vectors.txt").write_text(
+        "".join(f"{word} {n} 1\n" for n, word in enumerate(sorted(set(said[0].lower().split()))))
+    )
+    file = str(tmp_path / "vectors.txt")
+    mean = matrix(coin_words.described(named, file)["test"].table["text_vector"])
+    assert mean.shape == (len(said), 2)
+    assert mean[0, 1] == 1
+    coin.check(SETTINGS | {"text_features": str(file)}, ["iemocap"], "real")
+    with pytest.raises(SettingsError, match="text_features = 'no-such-file': neither bag nor a file"):
+        coin.check(SETTINGS | {"text_features": "no-such-file"}, ["iemocap"], "real")
