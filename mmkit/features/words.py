@@ -103,18 +103,18 @@ def _mean(
     return (weights @ table.vectors.astype(np.float64)).astype(np.float32), known
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, eq=False)
 class BagOfWords:
-    """Which words stand in a sentence: a block without word vectors. Words that training did not have are passed over."""
+    """Which of some words (V,) stand in a sentence: features without word vectors. Other words are passed over."""
 
     words: tuple[str, ...]
 
     @classmethod
     def fit(cls, sentences: Sequence[Sequence[str]], min_count: int = 1, most: int | None = None) -> BagOfWords:
-        """The words that stand in at least `min_count` training sentences, in alphabetical order; `most`: the most usual ones."""
+        """The words that stand in at least `min_count` training sentences, in alphabetical order; `most`: the most usual ones.
+
+        Raises DataError where no word does.
+        """
         seen: dict[str, int] = {}
         for sentence in sentences:
             for word in set(sentence):
@@ -132,6 +132,9 @@ class BagOfWords:
         for row, sentence in zip(found, sentences, strict=True):
             row[[ids[word] for word in sentence if word in ids]] = 1.0
         return found / np.sqrt(np.maximum(found.sum(axis=1, keepdims=True), 1.0))
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def read_vectors(path: Path | str, only: Collection[str] | None = None) -> WordVectors:

@@ -11,7 +11,7 @@ ids (B, T) int64 and keep (B, T) bool (`mmkit.batches.Columns` with ids) and are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -71,12 +71,37 @@ def embedding(words: int, dim: int, vectors: Tensor | None, frozen: bool) -> nn.
     return nn.Embedding.from_pretrained(vectors.detach().clone().float(), freeze=frozen)
 
 
-class LabelDecoder(nn.Module):
+class Reading(nn.Module):
+    """What both models have: a table of words, an encoder, dropout.
+
+    vectors (words, word): where the words' vectors start; frozen: they stay.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        classes: int,
+        *,
+        word: int = WORD,
+        hidden: int = HIDDEN,
+        layers: int = LAYERS,
+        dropout: float = DROPOUT,
+        vectors: Tensor | None = None,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__()
+        self.classes, self.given = classes, vectors is not None
+        self.source = embedding(words, word, vectors, frozen)
+        self.encoder = BiLSTM(word, hidden, layers, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+
+class LabelDecoder(Reading):
     r"""Encoder, two decoder cells and attention that say one token.
 
     With h from the cells and encoder states s:  a = softmax(h . W s),  c = sum_i a_i s_i,  f = tanh(U [c; h]),  logits = V f + b.
     The first `classes` tokens of the target vocabulary name the classes, then come `others` that do not.
-    vectors (words, word): where the source's word vectors start; frozen: they stay.
+    dropout, vectors, frozen: see Reading.
     Shapes: ids (B, T) int64, keep (B, T) bool -> Output(logits (B, classes + others), attention (B, T)).
 
     Deviation: only the class token is decoded, not the end token that would follow it always. So the output that is fed back is
@@ -92,23 +117,18 @@ class LabelDecoder(nn.Module):
         word: int = WORD,
         hidden: int = HIDDEN,
         layers: int = LAYERS,
-        dropout: float = DROPOUT,
-        vectors: Tensor | None = None,
-        frozen: bool = False,
+        **start: Any,
     ) -> None:
-        super().__init__()
         if others < 1:
             raise SettingsError(f"others = {others}, expected at least 1: the token that starts the decoder")
-        self.classes, self.others, self.given = classes, others, vectors is not None
-        self.source = embedding(words, word, vectors, frozen)
-        self.encoder = BiLSTM(word, hidden, layers, dropout)
+        super().__init__(words, classes, word=word, hidden=hidden, layers=layers, **start)
+        self.others = others
         self.target = nn.Embedding(classes + others, word)
         sizes = [word + hidden] + [hidden] * (layers - 1)
         self.cells = nn.ModuleList(nn.LSTMCell(size, hidden) for size in sizes)
         self.attention = GeneralAttention(hidden, hidden)
         self.combination = nn.Linear(2 * hidden, hidden, bias=False)
         self.generator = nn.Linear(hidden, classes + others)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids: Tensor, keep: Tensor) -> Output:
         states, h, c = self.encoder(self.dropout(self.source(ids)), keep)
@@ -122,30 +142,16 @@ class LabelDecoder(nn.Module):
         return Output(self.generator(self.dropout(f)), a[:, 0])
 
 
-class LSTMClassifier(nn.Module):
+class LSTMClassifier(Reading):
     """The same encoder, and a linear layer on its last states over the classes alone: no wrong kind of answer is possible.
 
+    word, layers, dropout, vectors, frozen: see Reading.
     Shapes: ids (B, T) int64, keep (B, T) bool -> Output(logits (B, classes)).
     """
 
-    def __init__(
-        self,
-        words: int,
-        classes: int = 2,
-        *,
-        word: int = WORD,
-        hidden: int = HIDDEN,
-        layers: int = LAYERS,
-        dropout: float = DROPOUT,
-        vectors: Tensor | None = None,
-        frozen: bool = False,
-    ) -> None:
-        super().__init__()
-        self.classes, self.given = classes, vectors is not None
-        self.source = embedding(words, word, vectors, frozen)
-        self.encoder = BiLSTM(word, hidden, layers, dropout)
+    def __init__(self, words: int, classes: int = 2, *, hidden: int = HIDDEN, **start: Any) -> None:
+        super().__init__(words, classes, hidden=hidden, **start)
         self.head = nn.Linear(hidden, classes)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, ids: Tensor, keep: Tensor) -> Output:
         _, h, _ = self.encoder(self.dropout(self.source(ids)), keep)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmkit.errors import SettingsError
-from mmkit.schema import Dataset, Split
+from mmkit.schema import Dataset, Split, matrix
 from mmkit.scores import emotions
 from mmkit.trials import Result, Rows, Trial, coin_looks, coin_words, cost, frozen, reading, start_clock
 from mmkit.trials.coin_methods import COINS, METHODS, OTHERS, Way, build
@@ -59,9 +59,8 @@ def world(data: str, name: str, seed: int, settings: dict[str, Any]) -> Dataset:
     if name == "main":
         return dialogues.make(data, s["world_dialogues"], seed, **sizes)
     if kind == "null":
-        kept = {
-            name: value for name, value in sizes.items() if name not in dialogues.NULLS.get(what, {})
-        }  # a null's own knobs stand
+        own = dialogues.NULLS.get(what, {})  # a null's own knobs stand
+        kept = {name: value for name, value in sizes.items() if name not in own}
         return dialogues.make(data, s["world_dialogues"], seed, null=what, **kept)
     knob, _, value = what.partition("=")
     if kind == "sweep" and knob == "coupling":
@@ -128,7 +127,7 @@ def _shown(part: Any, way: Way, trial: Trial) -> Any:
 
 
 def batches(part: Any, way: Way, settings: dict[str, Any], seed: int | None = None):
-    """Shuffled by `seed`, or in the order of the utterances."""
+    """Windows or Dialogues of some Utterances, as the model reads them; shuffled by `seed`, or in order."""
     from mmkit.batches.conversations import Dialogues, Windows
 
     shuffle = {} if seed is None else {"shuffle": True, "seed": seed}
@@ -173,8 +172,7 @@ def _reference(trial: Trial, prepared: Prepared, began: float) -> Result:
         usual = np.bincount(prepared.parts["train"].label).argmax()
         said = np.full(len(test), usual)
     else:
-        column = test.truth[f"posterior_{CEILINGS[trial.method]}"].combine_chunks()
-        said = column.flatten().to_numpy().reshape(len(test), -1).argmax(axis=1)
+        said = matrix(test.truth[f"posterior_{CEILINGS[trial.method]}"]).argmax(axis=1)
     rows, arrays = scores(prepared, said)
     return Result(rows, cost(0, began), arrays)
 
@@ -224,6 +222,10 @@ def _train(
     train = batches(parts["train"], way, s, trial.seed)
     judged = coin_looks.most_of(parts["test"], trial.seed) if way.changes.get("chosen_on_test") else parts["valid"]
     valid = batches(judged, way, s)
+
+    def judge(whole: Any) -> float:
+        return emotions.averages(emotions.by_class(_table(prepared, judged.label, said(whole, valid))))["weighted_f1"]
+
     history = fit(
         model,
         adversarial(plain, epsilon(parts["train"], s)) if way.adversarial else plain,
@@ -232,9 +234,7 @@ def _train(
         device=device,
         checkpoint=checkpoint if len(train) * epochs > LONG else None,
         every=LONG,
-        judge=lambda whole: emotions.averages(emotions.by_class(_table(prepared, judged.label, said(whole, valid))))[
-            "weighted_f1"
-        ],
+        judge=judge,
     )
     return model, history
 

@@ -60,7 +60,7 @@ class Way:
 
 
 def build(way: Way, features: int, classes: int, settings: dict[str, Any]):
-    """The model of one trial. Seed torch before."""
+    """The model of one trial: logits of `classes` from `features` numbers per utterance. Seed torch before."""
     from mmkit.models.conversations.bc_lstm import BcLSTM
     from mmkit.models.conversations.coin import COIN, matched_dim
     from mmkit.models.conversations.dialogue_gcn import DialogueGCN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 from mmkit import papers
 from mmkit.errors import SettingsError
@@ -52,6 +53,15 @@ def test_an_attack_without_strength_changes_nothing_and_others_hurt():
     assert idle.arrays["attacked"] == pytest.approx([accuracy] * len(coin_looks.STRENGTHS))
     assert strong.arrays["attacked"].max() < accuracy
     assert strong.arrays["said"].tolist() == idle.arrays["said"].tolist()  # it was trained without
+
+
+def test_epochs_are_judged_by_the_weighted_f1_of_the_validation_part(prepared):
+    way, trial = coin.Way.of("utterance"), Trial("emotions", "main", 0, "utterance")
+    model, history = coin._train(trial, way, SETTINGS | {"learning_rate": 0.05}, prepared, prepared.parts, "cpu", None)
+    valid = prepared.parts["valid"]
+    answer = coin.said(model, coin.batches(valid, way, SETTINGS))
+    assert history.judged == [pytest.approx(f1_score(valid.label, answer, average="weighted", zero_division=0))]
+    assert 0.05 < history.judged[0] < 1
 
 
 def test_models_of_dialogues_have_a_schedule_of_their_own():
